@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node can read: it says which Node the program needs before the program,
+// which older ones cannot read, is loaded.
+var startedMs = performance.now();
+var NEEDED_MAJOR = 26;
+
+if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
+  process.stderr.write(
+    'propusk: needs Node ' +
+      NEEDED_MAJOR +
+      ' or newer, and this is ' +
+      process.versions.node +
+      '; run it by npm (npm start), which brings its own, or install a newer Node\n',
+  );
+  process.exit(2);
+}
+
+import('../src/program.ts').then(async (program) => {
+  process.exitCode = await program.run(process.argv.slice(2), startedMs);
+  process.exit();
+});

@@ -1,0 +1,99 @@
+/** Everything that can be told without running the program: `npm run check`. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { command, generate, ROOT } from './commands.ts';
+import { differences } from './differences.ts';
+import { missingPlatforms } from './platforms.ts';
+
+interface Step {
+  readonly name: string;
+  /** What is wrong; empty when nothing is. */
+  readonly check: () => string;
+}
+
+/** Generates src/gen anew beside it and compares. */
+function staleCode(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'propusk-gen-'));
+  try {
+    const failed = generate(folder);
+    if (failed !== '') return failed;
+    const found = differences(path.join(folder, 'src', 'gen'), path.join(ROOT, 'src', 'gen'));
+    if (found.length === 0) return '';
+    return `src/gen is not what proto/ generates; run npm run generate\n  ${found.join('\n  ')}`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Versions are exact, every package is locked, and the lock names no host. */
+function lockedPackages(): string {
+  const manifest = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+  const lockText = readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8');
+  const lock = JSON.parse(lockText);
+  const wrong: string[] = [];
+  for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies']) {
+    for (const [name, version] of Object.entries<string>(manifest[kind] ?? {})) {
+      if (!/^\d+\.\d+\.\d+$/.test(version)) wrong.push(`${name}: ${version} is no exact version`);
+      if (lock.packages['']?.[kind]?.[name] !== version) wrong.push(`${name}: the lock is older`);
+    }
+  }
+  const nodes = new Set(Object.values(manifest.optionalDependencies ?? {}));
+  if (nodes.size !== 1) wrong.push(`the platforms have different Nodes: ${[...nodes].join(', ')}`);
+  for (const place of missingPlatforms(lock.packages).keys()) {
+    wrong.push(`${place} is missing in package-lock.json; run npm run lock`);
+  }
+  if (/"resolved": *"https?:/.test(lockText)) {
+    wrong.push('package-lock.json holds addresses ("resolved"); make it with npm 12 or newer');
+  }
+  return wrong.join('\n');
+}
+
+/** Every relative link of the documents leads somewhere. */
+function documents(): string {
+  const wrong: string[] = [];
+  for (const file of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md']) {
+    const text = readFileSync(path.join(ROOT, file), 'utf8');
+    for (const [, target = ''] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      if (!existsSync(path.join(ROOT, path.dirname(file), target))) {
+        wrong.push(`${file}: ${target} is not there`);
+      }
+    }
+  }
+  return wrong.join('\n');
+}
+
+const STEPS: readonly Step[] = [
+  { name: 'types (tsc)', check: () => command('tsc') },
+  {
+    name: 'format and lint (biome)',
+    check: () => command('biome', 'check', '--error-on-warnings'),
+  },
+  { name: 'proto: lint', check: () => command('buf', 'lint', 'proto') },
+  {
+    name: 'proto: format',
+    check: () => command('buf', 'format', 'proto', '--diff', '--exit-code'),
+  },
+  {
+    name: 'proto: nothing breaks released clients',
+    check: () => command('buf', 'breaking', 'proto', '--against', 'proto/released.binpb'),
+  },
+  { name: 'src/gen is fresh', check: staleCode },
+  { name: 'who imports whom', check: () => command('node', '--test', 'test/imports.test.ts') },
+  { name: 'packages are locked', check: lockedPackages },
+  { name: 'links of the documents', check: documents },
+];
+
+let failures = 0;
+for (const { name, check } of STEPS) {
+  const startedMs = performance.now();
+  const wrong = check();
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  process.stdout.write(`${wrong === '' ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)\n`);
+  if (wrong === '') continue;
+  failures++;
+  process.stdout.write(`${wrong.trimEnd().replace(/^/gm, '     ')}\n`);
+}
+process.stdout.write(failures === 0 ? 'all checks passed\n' : `${failures} checks failed\n`);
+process.exitCode = failures === 0 ? 0 : 1;

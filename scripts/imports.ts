@@ -1,0 +1,193 @@
+/**
+ * Who imports whom in src, and who may: the table of docs/architecture.md as data. Type imports
+ * count as imports; what a rule allows by type alone must be written `import type`.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+
+/** One place where a file names another. */
+export interface Import {
+  readonly specifier: string;
+  /** Gone when the types are stripped. */
+  readonly isType: boolean;
+  /** Only read or started by its address (a worker, a data file), not loaded as a module. */
+  readonly isAddress: boolean;
+}
+
+// Biome puts every statement on a line of its own, so a statement begins where a line does; that
+// keeps comments (` * import …`, `// import …`) out. Nothing before `from` can hold a quote.
+const STATEMENT =
+  /^(?:import|export)\s+(type\s+(?!from\b))?(?:[\w$*{][^'"();=]*?\s*from\s*)?(['"])([^'"\n]+)\2/gm;
+const DYNAMIC = /(?<![\w.$])import\(\s*([^)]*?)\s*\)/g;
+const ADDRESS =
+  /\bnew URL\(\s*([^,]*?),\s*import\.meta\.url\s*,?\s*\)|\bimport\.meta\.resolve\(\s*([^)]*?)\s*\)/g;
+const REQUIRE = /(?<![\w.$'"`])(?:require\(|createRequire\b)/g;
+
+/** Stands for an import whose target cannot be told from the text. */
+export const UNKNOWN = '?';
+
+/** The beginning of a string or template literal, as far as it is fixed. */
+function literal(source: string): string {
+  const [, text = ''] = /^['"`]([^'"`$]+)/.exec(source.trim()) ?? [];
+  return text === '' ? UNKNOWN : text;
+}
+
+/** Everything that a source file names. Comments are not code. */
+export function importsOf(source: string): Import[] {
+  const code = source.replace(/^\s*(?:\/\/.*|\/\*[\s\S]*?\*\/)/gm, '');
+  const found: Import[] = [];
+  for (const [, type, , specifier = ''] of code.matchAll(STATEMENT)) {
+    found.push({ specifier, isType: type !== undefined, isAddress: false });
+  }
+  for (const [, target = ''] of code.matchAll(DYNAMIC)) {
+    found.push({ specifier: literal(target), isType: false, isAddress: false });
+  }
+  for (const [, url, resolved] of code.matchAll(ADDRESS)) {
+    const target = literal(url ?? resolved ?? '');
+    const isBare = resolved !== undefined || target.startsWith('.');
+    const specifier = isBare || target === UNKNOWN ? target : `./${target}`;
+    found.push({ specifier, isType: false, isAddress: true });
+  }
+  for (const _ of code.matchAll(REQUIRE)) {
+    found.push({ specifier: UNKNOWN, isType: false, isAddress: false });
+  }
+  return found;
+}
+
+/**
+ * What a room may import beside itself. A name is a room, a file of src, `node:x` or a package;
+ * `node:` stands for all of Node's own modules.
+ */
+interface Rule {
+  readonly all: readonly string[];
+  /** By `import type` alone. */
+  readonly types?: readonly string[];
+  /** As files to be read, not as modules. */
+  readonly addresses?: readonly string[];
+}
+
+const PROTOBUF = '@bufbuild/protobuf';
+
+/** A file of src that is in no room is its own. */
+const RULES: Readonly<Record<string, Rule>> = {
+  domain: { all: ['node:crypto'] },
+  store: { all: ['domain', 'node:'] },
+  counters: { all: ['domain', 'node:'] },
+  grants: { all: ['domain'], types: ['store/store.ts'] },
+  venue: { all: ['domain'], types: ['store/store.ts'] },
+  service: {
+    all: ['domain', 'gen', PROTOBUF],
+    types: ['store/store.ts', 'grants', 'counters', 'venue', 'pipeline/call.ts'],
+  },
+  pipeline: { all: ['domain', 'gen', PROTOBUF], types: ['grants', 'counters', 'pino'] },
+  transport: {
+    all: ['pipeline', 'gen', 'domain/errors.ts', PROTOBUF, 'node:'],
+    // The page of documents that dev shows.
+    addresses: ['swagger-ui-dist'],
+  },
+  ops: { all: ['store', 'domain', 'node:', '@peculiar/x509', 'reflect-metadata'] },
+  gen: { all: [PROTOBUF] },
+  'settings.ts': { all: ['domain'] },
+  'config.ts': { all: ['settings.ts', 'domain', 'commander'] },
+  'main.ts': {
+    all: [
+      ...['config.ts', 'domain', 'store', 'counters', 'grants', 'venue', 'service', 'pipeline'],
+      ...['transport', 'ops', 'gen', PROTOBUF, 'node:', 'pino'],
+    ],
+    addresses: ['../package.json'],
+  },
+  'program.ts': { all: ['main.ts', 'config.ts', 'ops/demo.ts', 'node:'] },
+};
+
+/** A file and what it names. */
+interface Source {
+  /** Relative to src, with forward slashes. */
+  readonly file: string;
+  readonly imports: readonly Import[];
+}
+
+/** The room of a file of src; the file itself when it is in none. */
+function roomOf(file: string): string {
+  const slash = file.indexOf('/');
+  return slash === -1 ? file : file.slice(0, slash);
+}
+
+/** A test may use what its room may, its room's generated types, and any package. */
+function isTest(file: string): boolean {
+  return file.endsWith('.test.ts');
+}
+
+/** Where a relative specifier leads, relative to src; others stay as they are. */
+function targetOf(file: string, specifier: string): string {
+  if (!specifier.startsWith('.')) return specifier;
+  return path.posix.join(path.posix.dirname(file), specifier);
+}
+
+function fits(name: string, target: string): boolean {
+  if (name === 'node:') return target.startsWith('node:');
+  return target === name || target.startsWith(`${name}/`);
+}
+
+/** What is wrong with one import; undefined when nothing is. */
+export function flawOf(file: string, found: Import): string | undefined {
+  const { specifier, isType, isAddress } = found;
+  if (specifier === UNKNOWN) return `${file} imports what cannot be told from its text`;
+  if (!specifier.startsWith('node:') && isBuiltin(specifier)) {
+    return `${file}: ${specifier} is written node:${specifier}`;
+  }
+  const room = roomOf(file);
+  const rule = RULES[room];
+  if (rule === undefined) return `${file}: no rule says whom ${room} may import`;
+  const target = targetOf(file, specifier);
+  if (room === roomOf(target) && specifier.startsWith('.')) return undefined;
+  if (isTest(file) && (!specifier.startsWith('.') || fits('gen', target))) return undefined;
+  // The contract's own services are for service and main: a transport that names one of them is
+  // no longer the same for all.
+  const isContract = fits('gen/grpc/tradeapi', target);
+  if (room === 'transport' && isContract) return `${file} names the contract's ${target}`;
+  if (rule.all.some((name) => fits(name, target))) return undefined;
+  if (rule.types?.some((name) => fits(name, target))) {
+    return isType ? undefined : `${file} may import ${target} by "import type" alone`;
+  }
+  if (isAddress && rule.addresses?.some((name) => fits(name, target))) return undefined;
+  return `${file} must not import ${target}`;
+}
+
+/** The first circle of imports that each file is in, as `a → b → a`. Types count, addresses do not. */
+export function circles(sources: readonly Source[]): string[] {
+  const next = new Map<string, string[]>();
+  for (const { file, imports } of sources) {
+    const targets = imports.filter((one) => !one.isAddress && one.specifier.startsWith('.'));
+    next.set(
+      file,
+      targets.map((one) => targetOf(file, one.specifier)),
+    );
+  }
+  const found = new Map<string, string>();
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(file);
+    if (at !== -1) {
+      const circle = trail.slice(at);
+      found.set([...circle].sort().join(), [...circle, file].join(' → '));
+    }
+    if (at !== -1 || done.has(file)) return;
+    for (const target of next.get(file) ?? []) visit(target, [...trail, file]);
+    done.add(file);
+  };
+  for (const { file } of sources) visit(file, []);
+  return [...found.values()];
+}
+
+/** Reads the TypeScript files under a folder; generated ones have no rules of ours. */
+export function readSources(folder: string): (Source & { readonly text: string })[] {
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const files = entries.map((file) => file.replaceAll(path.sep, '/')).sort();
+  return files
+    .filter((file) => file.endsWith('.ts') && roomOf(file) !== 'gen')
+    .map((file) => {
+      const text = readFileSync(path.join(folder, file), 'utf8');
+      return { file, text, imports: importsOf(text) };
+    });
+}

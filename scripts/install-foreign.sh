@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Installs what the foreign tests need into .foreign/, in the versions of test/foreign/versions.env.
+# What the system lacks is installed by apt where this runs as root; elsewhere it is named.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/retry.sh
+. test/foreign/versions.env
+
+folder=$PWD/.foreign
+mkdir -p "$folder/bin"
+
+# as root, by apt: the packages named
+install_packages() {
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    printf 'please install: %s\n' "$*" >&2
+    exit 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  retry apt-get update
+  retry apt-get install --yes --no-install-recommends "$@"
+}
+
+missing=()
+for name in $SYSTEM_PACKAGES; do
+  command -v "$name" >/dev/null || missing+=("$name")
+done
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
+if ! command -v go >/dev/null; then
+  printf 'please install Go 1.25 or newer: https://go.dev/dl/\n' >&2
+  exit 1
+fi
+
+# install_go NAME PACKAGE VERSION: builds a Go program as .foreign/bin/NAME
+install_go() {
+  local stamp=$folder/$1.version
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$3" ] && [ -x "$folder/bin/$1" ]; then return; fi
+  rm -rf "$folder/go-bin"
+  GOBIN=$folder/go-bin retry go install "$2@$3"
+  mv "$folder/go-bin/"* "$folder/bin/$1"
+  rmdir "$folder/go-bin"
+  printf '%s\n' "$3" >"$stamp"
+}
+
+install_go grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl "$GRPCURL_VERSION"
+install_go grpcurl-v1alpha github.com/fullstorydev/grpcurl/cmd/grpcurl "$GRPCURL_V1ALPHA_VERSION"
+
+# word by word: the list has one package a line
+# shellcheck disable=SC2086
+set -- $PYTHON_PACKAGES
+if [ "$(cat "$folder/python.version" 2>/dev/null)" != "$*" ]; then
+  rm -rf "$folder/python"
+  python3 -m venv "$folder/python"
+  retry "$folder/python/bin/pip" install --quiet --disable-pip-version-check --no-deps "$@"
+  "$folder/python/bin/pip" check
+  printf '%s\n' "$*" >"$folder/python.version"
+fi
+printf 'the foreign tools are in %s\n' "$folder"

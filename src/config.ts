@@ -1,0 +1,152 @@
+/**
+ * The command line: flags and environment in, one typed frozen object out. A bad setting is told
+ * with all the others that are bad, never alone.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { BadSetting, type Mode, SETTINGS, type Setting } from './settings.ts';
+
+type Settings = typeof SETTINGS;
+type ValueOf<S> = S extends { repeatable: true; read: (text: string) => infer T }
+  ? readonly T[]
+  : S extends { fallback: string; read: (text: string) => infer T }
+    ? T
+    : S extends { read: (text: string) => infer T }
+      ? T | undefined
+      : never;
+
+/** Everything that can be set. Names ending in Ms are milliseconds, in Bytes bytes. */
+export type Config = Readonly<
+  {
+    mode: Mode;
+    /** The master key as the environment gives it, in serve. */
+    masterKey: string | undefined;
+  } & { [K in keyof Settings]: ValueOf<Settings[K]> }
+>;
+
+/** The settings cannot be used; each line says what is wrong with one. */
+export class ConfigError extends Error {
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.lines = lines;
+  }
+}
+
+/** What the command line asks for. */
+export type Request =
+  | { readonly kind: 'run'; readonly config: Config }
+  /** Help or version; already written. */
+  | { readonly kind: 'done' };
+
+/** The environment variable of a flag: `--session-ttl` is `PROPUSK_SESSION_TTL`. */
+function variableOf(row: Setting<unknown>): string {
+  return `PROPUSK_${nameOf(row).slice(2).replaceAll('-', '_').toUpperCase()}`;
+}
+
+function nameOf(row: Setting<unknown>): string {
+  return row.flags.split(' ')[0] ?? '';
+}
+
+function rowsOf(mode: Mode): [keyof Settings, Setting<unknown>][] {
+  const rows = Object.entries(SETTINGS) as [keyof Settings, Setting<unknown>][];
+  return rows.filter(([, row]) => row.mode === undefined || row.mode === mode);
+}
+
+function optionOf(row: Setting<unknown>): Option {
+  const fallback = row.fallback === undefined ? '' : `default ${row.fallback}, `;
+  const option = new Option(row.flags, `${row.help} (${fallback}${variableOf(row)})`);
+  if (row.repeatable) option.argParser((value, before: string[] = []) => [...before, value]);
+  return row.group === undefined ? option : option.helpGroup(row.group);
+}
+
+/**
+ * Reads the command line.
+ * @param args without the program's own two
+ * @throws ConfigError with a line for each thing that is wrong
+ */
+export function readCommandLine(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  version: string,
+): Request {
+  let request: Request = { kind: 'done' };
+  const program = new Command('propusk')
+    .description('The session and entitlement service of a trading API.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  const commands: [Mode, string][] = [
+    ['dev', 'run everything in one process, with demo data, to write a client against'],
+    ['serve', 'run for production'],
+  ];
+  for (const [mode, description] of commands) {
+    const command = program.command(mode).description(description).allowExcessArguments(false);
+    command.exitOverride().configureOutput({ writeErr: () => {} });
+    for (const [, row] of rowsOf(mode)) command.addOption(optionOf(row));
+    command.action((flags: Record<string, unknown>) => {
+      request = { kind: 'run', config: readSettings(mode, flags, command, env) };
+    });
+  }
+  try {
+    if (args.length === 0) program.outputHelp();
+    else program.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'done' };
+    throw new ConfigError([`${error.message.replace(/^error: /, '')}; see propusk --help`]);
+  }
+  return request;
+}
+
+function readSettings(
+  mode: Mode,
+  flags: Record<string, unknown>,
+  command: Command,
+  env: Readonly<Record<string, string | undefined>>,
+): Config {
+  const errors: string[] = [];
+  const values: Record<string, unknown> = { mode, masterKey: env.PROPUSK_MASTER_KEY };
+  for (const [name, row] of rowsOf(mode)) {
+    const option = command.options.find((each) => each.flags === row.flags);
+    const given = flags[option?.attributeName() ?? ''];
+    const fromEnv = env[variableOf(row)];
+    const source = given === undefined && fromEnv !== undefined ? variableOf(row) : nameOf(row);
+    const texts = given ?? (row.repeatable ? fromEnv?.split(',') : fromEnv) ?? row.fallback;
+    try {
+      if (row.repeatable) values[name] = [texts ?? []].flat().map((each) => row.read(String(each)));
+      else values[name] = texts === undefined ? undefined : row.read(String(texts));
+    } catch (error) {
+      if (!(error instanceof BadSetting)) throw error;
+      errors.push(`${source}: ${error.message}`);
+    }
+  }
+  errors.push(...conflicts(mode, values));
+  if (errors.length > 0) throw new ConfigError(errors);
+  for (const [name, row] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    if (row.repeatable) values[name] ??= [];
+  }
+  return Object.freeze(values) as Config;
+}
+
+/** What is wrong with settings that are each fine by themselves. */
+function conflicts(mode: Mode, values: Record<string, unknown>): string[] {
+  const errors: string[] = [];
+  if ((values.tlsCert === undefined) !== (values.tlsKey === undefined)) {
+    errors.push('--tls-cert and --tls-key go together; one of them is missing');
+  }
+  if (mode !== 'serve') return errors;
+  if (values.database === undefined) {
+    errors.push('--database is missing, such as --database sqlite:/var/lib/propusk/propusk.db');
+  }
+  if (values.masterKey === undefined && values.masterKeyFile === undefined) {
+    errors.push(
+      'the master key is missing: set PROPUSK_MASTER_KEY or --master-key-file ' +
+        '(make one with: openssl rand -hex 32)',
+    );
+  }
+  if (values.masterKey !== undefined && values.masterKeyFile !== undefined) {
+    errors.push('PROPUSK_MASTER_KEY and --master-key-file are both set; keep one of them');
+  }
+  return errors;
+}

@@ -1,0 +1,128 @@
+/**
+ * What keys may do, held in memory and dropped when it changes: by the store's change events, and
+ * at the next instant at which it changes by itself.
+ */
+import type { Clock } from '../domain/clock.ts';
+import { type Grant, grantOf } from '../domain/grant.ts';
+import type { Change, Store } from '../store/store.ts';
+
+export interface GrantsOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Grants held at most; the oldest goes first. */
+  readonly grantsCachedMax: number;
+}
+
+export class Grants {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #max: number;
+  readonly #byKey = new Map<string, Grant>();
+  readonly #keysOfClient = new Map<string, Set<string>>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  /** Ends of revoked sessions that would otherwise still live, by session. */
+  readonly #revokedSessions = new Map<string, number>();
+  #sweepAtSize = 1024;
+  /** Counts changes, so that a look-up under way cannot bring back what a change has dropped. */
+  #generation = 0;
+
+  private constructor({ store, clock, grantsCachedMax }: GrantsOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#max = grantsCachedMax;
+  }
+
+  /** Starts to follow the store. */
+  static async follow(options: GrantsOptions): Promise<Grants> {
+    const grants = new Grants(options);
+    options.store.subscribe((change) => grants.#apply(change));
+    for (const revoked of await options.store.revokedSessions(options.clock.now())) {
+      grants.#revokedSessions.set(revoked.sessionId, revoked.expiresAtMs);
+    }
+    return grants;
+  }
+
+  /** What the key may do now; undefined when there is no such key. No promise when it is held. */
+  of(keyId: string): Grant | undefined | Promise<Grant | undefined> {
+    const held = this.#byKey.get(keyId);
+    return held !== undefined && this.#clock.now() < held.changesAtMs ? held : this.#load(keyId);
+  }
+
+  isSessionRevoked(sessionId: string): boolean {
+    return this.#revokedSessions.has(sessionId);
+  }
+
+  /** Calls `listener` at each change of the key, its client or the session; the result ends it. */
+  watch(keyId: string, sessionId: string, listener: () => void): () => void {
+    const names = [`key:${keyId}`, `session:${sessionId}`];
+    for (const name of names) {
+      const watching = this.#watchers.get(name) ?? new Set();
+      this.#watchers.set(name, watching.add(listener));
+    }
+    return () => {
+      for (const name of names) {
+        const watching = this.#watchers.get(name);
+        watching?.delete(listener);
+        if (watching?.size === 0) this.#watchers.delete(name);
+      }
+    };
+  }
+
+  async #load(keyId: string): Promise<Grant | undefined> {
+    for (;;) {
+      const generation = this.#generation;
+      const holdings = await this.#store.holdings(keyId);
+      if (generation !== this.#generation) continue;
+      if (holdings === undefined) return undefined;
+      const grant = grantOf(holdings, this.#clock.now());
+      this.#hold(grant);
+      return grant;
+    }
+  }
+
+  #hold(grant: Grant): void {
+    if (this.#byKey.size >= this.#max) {
+      const [oldest] = this.#byKey.keys();
+      if (oldest !== undefined) this.#drop(oldest);
+    }
+    this.#byKey.set(grant.keyId, grant);
+    const keys = this.#keysOfClient.get(grant.clientId) ?? new Set();
+    this.#keysOfClient.set(grant.clientId, keys.add(grant.keyId));
+  }
+
+  #drop(keyId: string): void {
+    const grant = this.#byKey.get(keyId);
+    if (grant === undefined) return;
+    this.#byKey.delete(keyId);
+    const keys = this.#keysOfClient.get(grant.clientId);
+    keys?.delete(keyId);
+    if (keys?.size === 0) this.#keysOfClient.delete(grant.clientId);
+  }
+
+  #apply(change: Change): void {
+    if (change.kind === 'session-revoked') {
+      this.#noteRevoked(change.sessionId, change.expiresAtMs);
+      this.#tell(`session:${change.sessionId}`);
+      return;
+    }
+    this.#generation++;
+    const keys =
+      change.kind === 'key' ? [change.keyId] : [...(this.#keysOfClient.get(change.clientId) ?? [])];
+    for (const keyId of keys) this.#drop(keyId);
+    for (const keyId of keys) this.#tell(`key:${keyId}`);
+  }
+
+  #noteRevoked(sessionId: string, expiresAtMs: number): void {
+    this.#revokedSessions.set(sessionId, expiresAtMs);
+    if (this.#revokedSessions.size < this.#sweepAtSize) return;
+    const now = this.#clock.now();
+    for (const [id, end] of this.#revokedSessions) {
+      if (end <= now) this.#revokedSessions.delete(id);
+    }
+    this.#sweepAtSize = Math.max(1024, this.#revokedSessions.size * 2);
+  }
+
+  #tell(name: string): void {
+    for (const listener of [...(this.#watchers.get(name) ?? [])]) listener();
+  }
+}

@@ -1,0 +1,275 @@
+/** The composition root: the one place that names concrete classes and puts them together. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { DescService } from '@bufbuild/protobuf';
+import pino from 'pino';
+import { type Config, ConfigError } from './config.ts';
+import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
+import { MasterKey, parseMasterKey } from './domain/master-key.ts';
+import { TokenReader } from './domain/token.ts';
+import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import { Admission } from './grants/admission.ts';
+import { Grants } from './grants/grants.ts';
+import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
+import {
+  FileError,
+  makeFolder,
+  ownMasterKey,
+  readMasterKey,
+  readTls,
+  selfSigned,
+  type TlsFiles,
+} from './ops/files.ts';
+import { openSigningKeys } from './ops/signing-keys.ts';
+import { type Registration, register } from './pipeline/call.ts';
+import { Faults, parseFault } from './pipeline/faults.ts';
+import type { Log } from './pipeline/log.ts';
+import { Pipeline } from './pipeline/pipeline.ts';
+import { authService } from './service/auth.ts';
+import { openSqlite } from './store/sqlite/sqlite.ts';
+import { type Store, StoreError } from './store/store.ts';
+import { readComments } from './transport/comments.ts';
+import { Dispatch } from './transport/dispatch.ts';
+import { docsRoutes } from './transport/docs.ts';
+import { Health } from './transport/health.ts';
+import { Listener } from './transport/listener.ts';
+import { openapi } from './transport/openapi.ts';
+import { jsonPage, type Page, type PlainRoutes } from './transport/plain.ts';
+import { reflection } from './transport/reflection.ts';
+
+/** What a server is made of that is not a setting; tests choose their own. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** From 0 up to 1; draws the faults. */
+  readonly draw: () => number;
+  /** Services beside the contract's own, each with what implements it; for tests of the transport. */
+  readonly extraServices: readonly Registration[];
+}
+
+export interface Server {
+  /** The port that connections are taken on. */
+  readonly port: number;
+  readonly tls: TlsFiles | undefined;
+  /** In dev; empty in serve. */
+  readonly demoKeys: readonly DemoKey[];
+  /** Where the records are, as the settings name it. */
+  readonly database: string;
+  readonly store: Store;
+  /** Lets calls in flight finish, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** The program's own name and version. */
+export const PACKAGE: { readonly name: string; readonly version: string } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+);
+
+/** The surroundings of a real process. */
+export function surroundings(config: Config): Surroundings {
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    log: pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: false })),
+    draw: Math.random,
+    extraServices: [],
+  };
+}
+
+/**
+ * Starts a server; it takes calls when this resolves.
+ * @throws ConfigError, FileError or StoreError when it cannot; their messages are for people
+ */
+export async function start(config: Config, around: Surroundings): Promise<Server> {
+  const { clock, random } = around;
+  const faults = readFaults(config);
+  const masterKey = openMasterKey(config, random);
+  const tls = await openTls(config, clock);
+  const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
+  const store = await openSqlite(database, { exclusive: true });
+  try {
+    await checkDatabase(store, database, config, masterKey);
+    const keys = config.mode === 'dev' ? demoKeys(masterKey, config.secret) : [];
+    if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
+    const auth = await makeAuth(config, around, store, masterKey);
+    const { port, stop } = await listen(config, around, store, auth, faults, tls);
+    return { port, tls, demoKeys: keys, database, store, stop };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function readFaults(config: Config) {
+  const faults = config.faults.map((text) => parseFault(text, [AuthService]));
+  const wrong = faults.filter((fault) => typeof fault === 'string');
+  if (wrong.length > 0) throw new ConfigError(wrong.map((message) => `--fault: ${message}`));
+  return faults.filter((fault) => typeof fault !== 'string');
+}
+
+function openMasterKey(config: Config, random: Random): MasterKey {
+  if (config.mode === 'dev') return new MasterKey(ownMasterKey(config.data, random));
+  if (config.masterKeyFile !== undefined) return new MasterKey(readMasterKey(config.masterKeyFile));
+  const key = parseMasterKey(config.masterKey ?? '');
+  if (key !== undefined) return new MasterKey(key);
+  throw new ConfigError(['PROPUSK_MASTER_KEY is neither 64 hex digits nor base64 of 32 bytes']);
+}
+
+async function openTls(config: Config, clock: Clock): Promise<TlsFiles | undefined> {
+  if (config.tlsCert !== undefined && config.tlsKey !== undefined) {
+    return readTls(config.tlsCert, config.tlsKey);
+  }
+  if (!config.tls) return undefined;
+  makeFolder(config.data);
+  return selfSigned(config.data, config.tlsName, clock.now());
+}
+
+/** A database belongs to one mode and one master key. */
+async function checkDatabase(
+  store: Store,
+  database: string,
+  config: Config,
+  masterKey: MasterKey,
+): Promise<void> {
+  const mode = await store.noteMeta('mode', config.mode);
+  if (mode !== config.mode) {
+    const why = mode === 'dev' ? 'it holds demo data' : 'demo data does not belong in it';
+    throw new StoreError(
+      `${database} was made by propusk ${mode}, not ${config.mode}: ${why}; choose another --database`,
+    );
+  }
+  if (!masterKey.matches(await store.noteMeta('master-key-check', masterKey.checkValue()))) {
+    throw new StoreError(
+      `${database} belongs to another master key; start with the key that it was made with`,
+    );
+  }
+}
+
+async function makeAuth(
+  config: Config,
+  around: Surroundings,
+  store: Store,
+  masterKey: MasterKey,
+): Promise<Registration> {
+  const { clock, random } = around;
+  const signingKeys = await openSigningKeys(store, masterKey, clock, random);
+  const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
+  const reader = new TokenReader(signingKeys);
+  const admission = new Admission(reader, grants, clock, config.tokensCachedMax);
+  const [signingKey] = signingKeys;
+  const { sessionTtlSeconds } = config;
+  const auth = {
+    store,
+    grants,
+    admission,
+    masterKey,
+    signingKey,
+    sessionTtlSeconds,
+    clock,
+    random,
+  };
+  return register(AuthService, authService(auth));
+}
+
+async function listen(
+  config: Config,
+  around: Surroundings,
+  store: Store,
+  auth: Registration,
+  faults: ConstructorParameters<typeof Faults>[0],
+  tls: TlsFiles | undefined,
+): Promise<Pick<Server, 'port' | 'stop'>> {
+  const contract = [auth, ...around.extraServices];
+  const health = new Health(contract.map(({ service }) => service.typeName));
+  const called = [...contract, health.registration];
+  const reflected = called.map(({ service }) => service);
+  const registrations = [...called, ...(config.reflection ? reflection(reflected) : [])];
+  const { deadlineMsMax } = config;
+  const pipeline = new Pipeline({
+    ...around,
+    registrations,
+    deadlineMsMax,
+    faults: new Faults(faults, around.draw),
+  });
+  let isServing = false;
+  const dispatch = new Dispatch({
+    pipeline,
+    services: registrations.map(({ service }) => service),
+    plain: pages(config, store, [AuthService], () => isServing),
+    limits: config,
+    corsOrigins: config.corsOrigins,
+  });
+  const listener = new Listener({
+    tls,
+    limits: config,
+    handle: (exchange) => dispatch.handle(exchange),
+    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+  });
+  const { host } = config.listen;
+  const port = await listener.listen(host, config.listen.port).catch((error) => {
+    throw new ConfigError([`--listen ${host}:${config.listen.port}: ${listenFault(error)}`]);
+  });
+  isServing = true;
+  health.setServing(true);
+  const stop = async () => {
+    isServing = false;
+    health.setServing(false);
+    // Those who watch the health hear of it before their streams end.
+    await new Promise(setImmediate);
+    pipeline.drain();
+    await listener.drain();
+    await Promise.race([pipeline.idle(), sleep(config.drainMsMax)]);
+    await listener.closed(config.drainNoticeMs);
+    await store.close();
+  };
+  return { port, stop };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+function listenFault(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EADDRINUSE') return 'the port is taken; stop what uses it, or choose another';
+  if (error.code === 'EACCES') return 'this port needs more rights; choose one above 1023';
+  if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+  return error.message;
+}
+
+/** The pages beside the calls. */
+function pages(
+  config: Config,
+  store: Store,
+  services: readonly DescService[],
+  isServing: () => boolean,
+): PlainRoutes {
+  const routes = new Map<string, () => Page | Promise<Page>>();
+  routes.set('/healthz', () => jsonPage(200, { status: 'ok' }));
+  routes.set('/readyz', async () => {
+    if (!isServing()) return jsonPage(503, { status: 'stopping' });
+    return store.ping().then(
+      () => jsonPage(200, { status: 'ready' }),
+      () => jsonPage(503, { status: 'the database does not answer' }),
+    );
+  });
+  let document: Page | undefined;
+  routes.set('/openapi.json', () => {
+    if (document === undefined) {
+      const image = readFileSync(new URL('gen/contract.binpb', import.meta.url));
+      const info = { title: 'Propusk', version: PACKAGE.version };
+      document = jsonPage(200, openapi(services, readComments(image), info));
+    }
+    return document;
+  });
+  if (config.mode === 'dev')
+    for (const [at, { headers, body }] of docsRoutes()) {
+      routes.set(at, () => ({ status: 200, headers: Object.entries(headers), body }));
+    }
+  return routes;
+}
+
+/** True for what `start` throws for people: its message is all they need. */
+export function isForPeople(error: unknown): error is Error {
+  return error instanceof ConfigError || error instanceof FileError || error instanceof StoreError;
+}

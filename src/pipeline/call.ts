@@ -1,0 +1,125 @@
+/** One call as the pipeline and the services see it, whatever protocol brought it. */
+import type {
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  Message,
+  MessageShape,
+} from '@bufbuild/protobuf';
+import type { AppError } from '../domain/errors.ts';
+
+export type Protocol = 'rest' | 'grpc' | 'grpc-web';
+
+/** What is known of a call when its head has been read, before its body. */
+export interface CallHead {
+  readonly protocol: Protocol;
+  /** Undefined when the path leads nowhere. */
+  readonly method: DescMethod | undefined;
+  /** For the log: the path as it was asked for, without its query. */
+  readonly path: string;
+  /** Lower-case names; values of repeated headers joined as Node joins them. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly remoteAddress: string;
+  /** The client's own deadline, in milliseconds from now; undefined when it named none. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** A name and a value; `-bin` names carry base64. */
+export type Metadata = [name: string, value: string];
+
+/** One call under way. */
+export class Call {
+  readonly head: CallHead;
+  /** Names this call in the log and in the answer's `x-request-id`. */
+  readonly requestId: string;
+  /** Sent before the first message. */
+  readonly responseHeaders: Metadata[] = [];
+  /** Sent after the last message; over REST, among the headers. */
+  readonly responseTrailers: Metadata[] = [];
+  #controller: AbortController | undefined;
+  #ended: AppError | undefined;
+  readonly #listeners = new Set<(reason: AppError) => void>();
+
+  constructor(head: CallHead, requestId: string) {
+    this.head = head;
+    this.requestId = requestId;
+  }
+
+  /** Why nobody waits for this call's answer any more; undefined while somebody does. */
+  get ended(): AppError | undefined {
+    return this.#ended;
+  }
+
+  /** Aborted when the caller goes away, the deadline passes or the server drains. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#ended !== undefined) this.#controller.abort(this.#ended);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Ends the call early; the first reason counts. */
+  end(reason: AppError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    this.#controller?.abort(reason);
+    for (const listener of this.#listeners) listener(reason);
+    this.#listeners.clear();
+  }
+
+  /** Calls `listener` once when the call ends early, at once if it has; the result takes it back. */
+  onEnd(listener: (reason: AppError) => void): () => void {
+    if (this.#ended !== undefined) {
+      listener(this.#ended);
+      return () => {};
+    }
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+/** How a protocol carries one call: what a codec implements, and all that the pipeline knows of it. */
+export interface Exchange {
+  readonly head: CallHead;
+  /** The one request of a unary or server-streaming call. Rejects with AppError on bad input. */
+  readOne(): Promise<Message>;
+  /** The requests of a client-streaming or bidirectional call, each when the peer has sent it. */
+  readAll(): AsyncIterable<Message>;
+  /** Sends one answer; a promise when the peer must read before more is sent. */
+  write(message: Message, call: Call): undefined | Promise<void>;
+  /** Ends the call: with OK, or with the error. Called exactly once, after the last write. */
+  finish(call: Call, error: AppError | undefined): void;
+  /** Calls `listener` if the peer goes away before finish. */
+  onAbort(listener: () => void): void;
+}
+
+type MethodImpl<M> =
+  M extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, call: Call) => MessageShape<O> | Promise<MessageShape<O>>
+    : M extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, call: Call) => AsyncIterable<MessageShape<O>>
+      : M extends DescMethodClientStreaming<infer I, infer O>
+        ? (requests: AsyncIterable<MessageShape<I>>, call: Call) => Promise<MessageShape<O>>
+        : M extends DescMethodBiDiStreaming<infer I, infer O>
+          ? (requests: AsyncIterable<MessageShape<I>>, call: Call) => AsyncIterable<MessageShape<O>>
+          : never;
+
+/** What implements a proto service: a function per RPC, under its local name. */
+export type ServiceImpl<S extends DescService> = {
+  [K in keyof S['method']]: MethodImpl<S['method'][K]>;
+};
+
+/** A service and what implements it, its types checked against each other where it is made. */
+export interface Registration {
+  readonly service: DescService;
+  readonly impl: Readonly<Record<string, (...args: never[]) => unknown>>;
+}
+
+/** Pairs a service with its implementation. */
+export function register<S extends DescService>(service: S, impl: ServiceImpl<S>): Registration {
+  return { service, impl: impl as Registration['impl'] };
+}

@@ -1,0 +1,104 @@
+/**
+ * Errors on purpose (`--fault METHOD=CODE@PROBABILITY`, dev only), so that the author of a client
+ * can meet every documented error. A fault answers what the method's contract documents for its
+ * code, with the same details as the real one.
+ */
+import { type DescMethod, type DescService, getOption } from '@bufbuild/protobuf';
+import {
+  AppError,
+  COMMON_REASONS,
+  Code,
+  codeName,
+  httpStatusOf,
+  isReason,
+  type Reason,
+  rowOf,
+} from '../domain/errors.ts';
+import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
+
+/** One `--fault`, read. */
+export interface Fault {
+  readonly method: DescMethod;
+  readonly reason: Reason;
+  /** 0 to 1. */
+  readonly probability: number;
+}
+
+/** What a fault says of the limit, the documents' own figure. */
+const DOCUMENTED_LIMIT_PER_MINUTE = 200;
+const LIMITED_RETRY_AFTER_MS = 1000;
+
+/** The reasons that a method's contract documents, its own first. */
+export function documentedReasons(method: DescMethod): Reason[] {
+  const own = getOption(method, methodContract).errors.filter(isReason);
+  return [...own, ...COMMON_REASONS];
+}
+
+function isNamed(method: DescMethod, name: string): boolean {
+  return name === method.name || name === `${method.parent.typeName}/${method.name}`;
+}
+
+/**
+ * Reads one fault. `METHOD` is `TokenDetails` or `grpc.tradeapi.v1.auth.AuthService/TokenDetails`,
+ * `CODE` a gRPC code's name or an HTTP status, `PROBABILITY` 0 to 1 (1 where left out).
+ * @returns the fault, or one sentence that says what is wrong
+ */
+export function parseFault(text: string, services: readonly DescService[]): Fault | string {
+  const parts = /^([^=]+)=([A-Za-z_0-9]+)(?:@([0-9.]+))?$/.exec(text);
+  if (parts === null) {
+    return `"${text}" is not METHOD=CODE@PROBABILITY, such as TokenDetails=UNAVAILABLE@0.1`;
+  }
+  const [, name = '', code = '', share = '1'] = parts;
+  const methods = services.flatMap((service) => service.methods);
+  const method = methods.find((candidate) => isNamed(candidate, name));
+  if (method === undefined) {
+    return `"${text}" names no method; there are ${methods.map((m) => m.name).join(', ')}`;
+  }
+  const reasons = documentedReasons(method);
+  const reason = reasons.find(
+    (r) => codeName(rowOf(r).code) === code.toUpperCase() || String(httpStatusOf(r)) === code,
+  );
+  if (reason === undefined) {
+    const known = reasons.map((r) => `${codeName(rowOf(r).code)} (${httpStatusOf(r)})`);
+    return `"${text}": ${method.name} does not answer ${code}; it answers ${known.join(', ')}`;
+  }
+  const probability = Number(share);
+  if (!(probability >= 0 && probability <= 1)) {
+    return `"${text}": a probability lies between 0 and 1`;
+  }
+  return { method, reason, probability };
+}
+
+function errorOf(reason: Reason): AppError {
+  const { code } = rowOf(reason);
+  const limited = code === Code.RESOURCE_EXHAUSTED;
+  return new AppError(reason, `a fault on purpose (--fault): ${reason}`, {
+    ...(limited && {
+      limitPerMinute: DOCUMENTED_LIMIT_PER_MINUTE,
+      retryAfterMs: LIMITED_RETRY_AFTER_MS,
+    }),
+    ...(code === Code.INVALID_ARGUMENT && {
+      violations: [{ field: 'fault', description: 'refused on purpose' }],
+    }),
+  });
+}
+
+/** Draws the faults of each call. */
+export class Faults {
+  readonly #faults: readonly Fault[];
+  readonly #draw: () => number;
+
+  /** @param draw gives numbers from 0 up to 1 */
+  constructor(faults: readonly Fault[], draw: () => number) {
+    this.#faults = faults;
+    this.#draw = draw;
+  }
+
+  /** The error that this call shall meet, if any. */
+  pick(method: DescMethod): AppError | undefined {
+    for (const fault of this.#faults) {
+      if (fault.method === method && this.#draw() < fault.probability) return errorOf(fault.reason);
+    }
+    return undefined;
+  }
+}

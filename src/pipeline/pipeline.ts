@@ -1,0 +1,215 @@
+/**
+ * What happens to every call, once for all protocols: it gets a name, a deadline, its answer from
+ * the service or the one AppError, and a line in the log.
+ */
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { Clock, Random } from '../domain/clock.ts';
+import { AppError, Code, codeName } from '../domain/errors.ts';
+import { Call, type Exchange, type Registration } from './call.ts';
+import type { Faults } from './faults.ts';
+import type { Log } from './log.ts';
+import { asAppError } from './status.ts';
+
+/** Node's timers overflow past this many milliseconds; a longer deadline is as good as none. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+/** A caller's own request id is taken over if it looks like one. */
+const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
+
+export interface PipelineOptions {
+  readonly registrations: readonly Registration[];
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Every unary call ends by then, whatever the client asked for. */
+  readonly deadlineMsMax: number;
+  readonly faults: Faults;
+}
+
+type Implementation = (input: unknown, call: Call) => unknown;
+
+/** Settles as `work` does, or rejects as soon as the call ends; work that goes on is let go. */
+function untilEnd<T>(call: Call, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const forget = call.onEnd(reject);
+    work.then(
+      (value) => {
+        forget();
+        resolve(value);
+      },
+      (error) => {
+        forget();
+        reject(error);
+      },
+    );
+  });
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #implementations = new Map<DescMethod, Implementation>();
+  readonly #streams = new Set<Call>();
+  #underWay = 0;
+  #idle: (() => void) | undefined;
+  #draining = false;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    for (const { service, impl } of options.registrations) {
+      for (const method of service.methods) {
+        const implementation = impl[method.localName];
+        if (implementation === undefined) throw new Error(`nothing implements ${method}`);
+        this.#implementations.set(method, implementation.bind(impl) as Implementation);
+      }
+    }
+  }
+
+  /** Takes one call to its end. `refusal` is what the transport found wrong with its head. */
+  handle(exchange: Exchange, refusal?: AppError): void {
+    const call = new Call(exchange.head, this.#requestIdOf(exchange));
+    const startedMs = this.#options.clock.monotonic();
+    this.#underWay++;
+    exchange.onAbort(() => call.end(new AppError('CANCELLED', 'the caller went away')));
+    const work = refusal === undefined ? this.#run(call, exchange) : Promise.reject(refusal);
+    work
+      .then(() => undefined, asAppError)
+      .then((error) => {
+        exchange.finish(call, error);
+        this.#observe(call, error, startedMs);
+      })
+      .catch((thrown) => this.#observe(call, asAppError(thrown), startedMs))
+      .finally(() => {
+        call.end(new AppError('CANCELLED', 'the call is over'));
+        if (--this.#underWay === 0) this.#idle?.();
+      });
+  }
+
+  /** Ends all streams with UNAVAILABLE and takes no new ones; unary calls go on. */
+  drain(): void {
+    this.#draining = true;
+    for (const call of this.#streams) call.end(draining());
+  }
+
+  /** Resolves when no call is under way. */
+  idle(): Promise<void> {
+    if (this.#underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  #requestIdOf(exchange: Exchange): string {
+    const given = exchange.head.headers['x-request-id'];
+    if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+    return this.#options.random(9).toString('base64url');
+  }
+
+  async #run(call: Call, exchange: Exchange): Promise<void> {
+    const { method } = call.head;
+    const implementation = method && this.#implementations.get(method);
+    if (method === undefined || implementation === undefined) {
+      throw new AppError('METHOD_NOT_FOUND', `nothing answers ${call.head.path}`);
+    }
+    const disarm = this.#armDeadline(call, method);
+    const isStream = method.methodKind !== 'unary';
+    try {
+      if (isStream) {
+        if (this.#draining) throw draining();
+        this.#streams.add(call);
+      }
+      await this.#answer(call, exchange, method, implementation);
+    } finally {
+      disarm();
+      this.#streams.delete(call);
+    }
+  }
+
+  async #answer(
+    call: Call,
+    exchange: Exchange,
+    method: DescMethod,
+    implementation: Implementation,
+  ) {
+    const readsOne = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
+    const input = readsOne ? await untilEnd(call, exchange.readOne()) : exchange.readAll();
+    const fault = this.#options.faults.pick(method);
+    if (fault !== undefined) throw fault;
+    const output = implementation(input, call);
+    if (method.methodKind === 'unary' || method.methodKind === 'client_streaming') {
+      const answer = await untilEnd(call, Promise.resolve(output as Promise<Message>));
+      await exchange.write(answer, call);
+    } else {
+      await sendAll(call, exchange, output as AsyncIterable<Message>);
+    }
+  }
+
+  /** Streams have the client's deadline only; unary calls have ours as well. */
+  #armDeadline(call: Call, method: DescMethod): () => void {
+    const own = method.methodKind === 'unary' ? this.#options.deadlineMsMax : TIMER_MS_MAX;
+    const ms = Math.min(call.head.timeoutMs ?? TIMER_MS_MAX, own);
+    if (ms >= TIMER_MS_MAX) return () => {};
+    const late = () =>
+      call.end(
+        new AppError('DEADLINE_EXCEEDED', `the deadline of ${ms} ms passed before the answer`),
+      );
+    if (ms <= 0) {
+      late();
+      return () => {};
+    }
+    const timer = setTimeout(late, ms);
+    return () => clearTimeout(timer);
+  }
+
+  /** Our own failures are errors, the caller's are information, success is for debugging. */
+  #observe(call: Call, error: AppError | undefined, startedMs: number): void {
+    const { log, clock } = this.#options;
+    const code = error?.code ?? Code.OK;
+    const isOurs = code === Code.INTERNAL || code === Code.UNKNOWN || code === Code.DATA_LOSS;
+    const level =
+      error === undefined || code === Code.CANCELLED
+        ? 'debug'
+        : isOurs
+          ? 'error'
+          : code === Code.UNAVAILABLE
+            ? 'warn'
+            : 'info';
+    if (!log.isLevelEnabled(level)) return;
+    const { head } = call;
+    log[level](
+      {
+        requestId: call.requestId,
+        protocol: head.protocol,
+        method: head.method?.name,
+        path: head.method === undefined ? head.path : undefined,
+        remote: head.remoteAddress,
+        code: codeName(code),
+        reason: error?.options.logReason ?? error?.reason,
+        ms: Math.round((clock.monotonic() - startedMs) * 1000) / 1000,
+        err: error?.options.cause,
+      },
+      error?.message ?? 'answered',
+    );
+  }
+}
+
+function draining(): AppError {
+  return new AppError('UNAVAILABLE', 'this server is stopping; connect again', {
+    logReason: 'DRAINING',
+  });
+}
+
+/** Sends each answer as the peer reads them, and tells the service when the call ends early. */
+async function sendAll(call: Call, exchange: Exchange, answers: AsyncIterable<Message>) {
+  const iterator = answers[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await untilEnd(call, iterator.next());
+      if (next.done === true) return;
+      const room = exchange.write(next.value, call);
+      if (room !== undefined) await untilEnd(call, room);
+    }
+  } catch (error) {
+    // Not awaited: a generator that is stuck in an await would hold the answer back.
+    iterator.return?.()?.catch(() => {});
+    throw error;
+  }
+}

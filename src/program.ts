@@ -1,0 +1,88 @@
+/** The command line `propusk dev` and `propusk serve`: reads it, runs the server, says what it did. */
+
+import { X509Certificate } from 'node:crypto';
+import net from 'node:net';
+import type { Config } from './config.ts';
+import { ConfigError, readCommandLine } from './config.ts';
+import { isForPeople, PACKAGE, type Server, start, surroundings } from './main.ts';
+import { DEMO_ACCOUNT } from './ops/demo.ts';
+
+/** What the process exits with. */
+const EXIT_UNUSABLE = 2;
+
+/** Runs the program until it is told to stop; resolves with the exit code. */
+export async function run(args: readonly string[], startedMs: number): Promise<number> {
+  // Arguments may hold a secret; other users of the machine read them off the process list.
+  process.title = 'propusk';
+  try {
+    const request = readCommandLine(args, process.env, PACKAGE.version);
+    if (request.kind === 'done') return 0;
+    const { config } = request;
+    const server = await start(config, surroundings(config));
+    const readyMs = Math.round(performance.now() - startedMs);
+    process.stdout.write(banner(config, server, readyMs));
+    await stopSignal();
+    await server.stop();
+    return 0;
+  } catch (error) {
+    if (!isForPeople(error)) throw error;
+    const lines = error instanceof ConfigError ? error.lines : [error.message];
+    for (const line of lines) process.stderr.write(`propusk: ${line}\n`);
+    return EXIT_UNUSABLE;
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+}
+
+/** Quotes a word for a POSIX shell. */
+function quote(word: string): string {
+  return /^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/**
+ * Where a client on this machine reaches the server: a wildcard address is not one to call, and
+ * over TLS it must be a name that the certificate holds.
+ */
+function authorityOf(config: Config, server: Server): string {
+  const { host } = config.listen;
+  const near = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const certificate = server.tls === undefined ? undefined : new X509Certificate(server.tls.cert);
+  const isCovered = (name: string) =>
+    certificate === undefined ||
+    (net.isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined;
+  const name = [near, 'localhost', config.tlsName].find(isCovered) ?? near;
+  return `${name.includes(':') ? `[${name}]` : name}:${server.port}`;
+}
+
+function banner(config: Config, server: Server, readyMs: number): string {
+  const authority = authorityOf(config, server);
+  const scheme = server.tls === undefined ? 'http' : 'https';
+  const head = `Propusk ${config.mode} took ${readyMs} ms to start: ${scheme}://${authority}\n`;
+  const [demo, ...others] = server.demoKeys;
+  if (demo === undefined) return head;
+  const ca = server.tls === undefined ? '' : ` --cacert ${quote(server.tls.certFile)}`;
+  const grpcFlags =
+    server.tls === undefined ? '-plaintext' : `-cacert ${quote(server.tls.certFile)}`;
+  const url = `${scheme}://${authority}/v1/sessions`;
+  const signIn = quote(JSON.stringify({ secret: demo.secret }));
+  const width = Math.max(...others.map((key) => key.label.length), 'demo account'.length);
+  const row = (name: string, value: string) => `  ${name.padEnd(width)}  ${value}\n`;
+  return `${head}
+${row('demo secret', demo.secret)}${row('demo account', DEMO_ACCOUNT)}${row('database', server.database)}${row('docs', `${scheme}://${authority}/docs`)}
+Sign in, then ask what the token may do:
+
+  TOKEN=$(curl -s${ca} ${url} -d ${signIn} | cut -d '"' -f 4)
+  curl -s${ca} ${url}/details -d '{"token":"'$TOKEN'"}'
+  grpcurl ${grpcFlags} -d '{"token":"'$TOKEN'"}' ${authority} grpc.tradeapi.v1.auth.AuthService/TokenDetails
+
+Secrets of more demo keys:
+
+${others.map((key) => row(key.label, key.secret)).join('')}
+Stop with Ctrl+C.
+`;
+}

@@ -1,0 +1,203 @@
+/** grpc.tradeapi.v1.auth.AuthService: sign-in, what a token may do, and renewal. */
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Clock, newId, type Random } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+import type { Grant } from '../domain/grant.ts';
+import type { MasterKey } from '../domain/master-key.ts';
+import type { Session } from '../domain/model.ts';
+import type { Permission } from '../domain/permission.ts';
+import { type Claims, type SigningKey, signToken } from '../domain/token.ts';
+import {
+  AuthResponseSchema,
+  type AuthService,
+  type MDPermissionSchema,
+  SubscribeJwtRenewalResponseSchema,
+  TokenDetailsResponseSchema,
+} from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import type { Admission } from '../grants/admission.ts';
+import type { Grants } from '../grants/grants.ts';
+import type { Call, ServiceImpl } from '../pipeline/call.ts';
+import type { Store } from '../store/store.ts';
+
+const SOURCE_APP_ID_LENGTH_MAX = 256;
+/** A token is renewed this long before it ends, or a quarter of its life if that is less. */
+const RENEWAL_LEAD_MS_MAX = 60_000;
+/** How often a renewal stream looks at the wall clock, which a timer would not see step. */
+const CLOCK_LOOK_MS = 15_000;
+
+export interface AuthOptions {
+  readonly store: Store;
+  readonly grants: Grants;
+  readonly admission: Admission;
+  readonly masterKey: MasterKey;
+  /** Signs new tokens. */
+  readonly signingKey: SigningKey;
+  /** How long a session lives, whole seconds. */
+  readonly sessionTtlSeconds: number;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+interface SignIn {
+  readonly secret: string;
+  readonly sourceAppId: string;
+}
+
+/** Makes the service. */
+export function authService(options: AuthOptions): ServiceImpl<typeof AuthService> {
+  const sessions = new Sessions(options);
+  return {
+    async auth(request, call) {
+      const { token } = await sessions.open(request, call);
+      return create(AuthResponseSchema, { token });
+    },
+
+    async tokenDetails({ token }) {
+      const { claims, grant } = await options.admission.admit(token);
+      if (grant.accountIds.length === 0) {
+        throw new AppError('ACCOUNT_NOT_IN_TOKEN', 'the token holds no account');
+      }
+      return create(TokenDetailsResponseSchema, {
+        createdAt: timestampFromMs(claims.issuedAt * 1000),
+        expiresAt: timestampFromMs(claims.expiresAt * 1000),
+        mdPermissions: grant.permissions.map(permissionOf),
+        accountIds: [...grant.accountIds],
+        readonly: grant.readonly,
+      });
+    },
+
+    async *subscribeJwtRenewal(request, call) {
+      for (;;) {
+        const { token, claims } = await sessions.open(request, call);
+        yield create(SubscribeJwtRenewalResponseSchema, { token });
+        await sessions.untilRenewal(claims, call);
+      }
+    },
+  };
+}
+
+function permissionOf(permission: Permission): MessageInitShape<typeof MDPermissionSchema> {
+  const { quoteLevel, delayMinutes, conditionKind, conditionValue } = permission;
+  const condition =
+    conditionKind === 'worldwide'
+      ? { case: conditionKind, value: true }
+      : { case: conditionKind, value: conditionValue };
+  return { quoteLevel, delayMinutes, condition };
+}
+
+function refuseSecret(logReason: string): AppError {
+  return new AppError(
+    'SECRET_INVALID',
+    'the secret is unknown, revoked, expired or empty; check the API key',
+    { logReason },
+  );
+}
+
+/** Opens sessions and tells when the next one is due. */
+class Sessions {
+  readonly #options: AuthOptions;
+
+  constructor(options: AuthOptions) {
+    this.#options = options;
+  }
+
+  /** A new session and its token; it is recorded, with its audit entry, before this resolves. */
+  async open(request: SignIn, call: Call): Promise<{ token: string; claims: Claims }> {
+    const { store, grants, masterKey, signingKey, clock, random } = this.#options;
+    if (request.sourceAppId.length > SOURCE_APP_ID_LENGTH_MAX) {
+      const description = `takes at most ${SOURCE_APP_ID_LENGTH_MAX} characters`;
+      throw new AppError('INVALID_REQUEST', `source_app_id ${description}`, {
+        violations: [{ field: 'source_app_id', description }],
+      });
+    }
+    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(request.secret));
+    if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
+    const grant = await grants.of(keyId);
+    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
+    if (grant.refusal !== null) throw refuseSecret(grant.refusal);
+    const issuedAt = Math.floor(clock.now() / 1000);
+    const claims: Claims = {
+      clientId: grant.clientId,
+      sessionId: newId(random),
+      keyId,
+      issuedAt,
+      expiresAt: issuedAt + this.#options.sessionTtlSeconds,
+    };
+    if (!(await this.#record(claims, request, call))) throw refuseSecret('KEY_REVOKED');
+    return { token: signToken(claims, signingKey), claims };
+  }
+
+  /**
+   * Resolves when the session's successor is due, or the call is over.
+   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked
+   */
+  untilRenewal(claims: Claims, call: Call): Promise<void> {
+    const { grants, clock } = this.#options;
+    const dueAtMs = this.#dueAtMs(claims);
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      let isSettled = false;
+      const settle = (error?: unknown) => {
+        isSettled = true;
+        clearTimeout(timer);
+        unwatch();
+        forget();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const look = () => {
+        this.#checkStillGood(claims).then(({ changesAtMs }) => {
+          if (isSettled) return;
+          clearTimeout(timer);
+          const now = clock.now();
+          if (dueAtMs <= now || call.ended !== undefined) return settle();
+          const restMs = Math.min(dueAtMs, changesAtMs) - now;
+          timer = setTimeout(look, Math.min(Math.max(restMs, 1), CLOCK_LOOK_MS));
+        }, settle);
+      };
+      const unwatch = grants.watch(claims.keyId, claims.sessionId, look);
+      const forget = call.onEnd(() => settle());
+      look();
+    });
+  }
+
+  /** The lead before the end, spread to the earlier side so that renewals do not come in crowds. */
+  #dueAtMs({ expiresAt }: Claims): number {
+    const lifeMs = this.#options.sessionTtlSeconds * 1000;
+    const leadMs = Math.min(RENEWAL_LEAD_MS_MAX, lifeMs / 4);
+    const share = this.#options.random(4).readUInt32BE() / 2 ** 32;
+    return expiresAt * 1000 - leadMs * (1 + share / 2);
+  }
+
+  async #checkStillGood(claims: Claims): Promise<Grant> {
+    const { grants } = this.#options;
+    const grant = await grants.of(claims.keyId);
+    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
+    if (grant.refusal !== null) throw refuseSecret(grant.refusal);
+    if (grants.isSessionRevoked(claims.sessionId)) throw refuseSecret('SESSION_REVOKED');
+    return grant;
+  }
+
+  #record(claims: Claims, { sourceAppId }: SignIn, call: Call): Promise<boolean> {
+    const { remoteAddress, protocol, method } = call.head;
+    const session: Session = {
+      id: claims.sessionId,
+      keyId: claims.keyId,
+      clientId: claims.clientId,
+      sourceAppId,
+      remoteAddress,
+      issuedAtMs: claims.issuedAt * 1000,
+      expiresAtMs: claims.expiresAt * 1000,
+      revokedAtMs: null,
+    };
+    return this.#options.store.createSession(session, {
+      atMs: this.#options.clock.now(),
+      actor: `key:${claims.keyId}`,
+      action: 'session.create',
+      target: `session:${claims.sessionId}`,
+      remoteAddress,
+      detail: { method: method?.name, protocol, sourceAppId, requestId: call.requestId },
+    });
+  }
+}

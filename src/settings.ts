@@ -1,0 +1,190 @@
+/** Every setting, one row each: its flag, what it falls back to, and how its text is read. */
+import { parseDuration } from './domain/duration.ts';
+
+export type Mode = 'dev' | 'serve';
+
+/** Where connections are taken. */
+export interface Address {
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Setting<T> {
+  /** As commander writes it: `--listen <host:port>`. */
+  readonly flags: string;
+  readonly help: string;
+  /** Text that is read when nothing is given; undefined: the value is then undefined. */
+  readonly fallback?: string;
+  readonly repeatable?: boolean;
+  /** Where it exists; both when left out. */
+  readonly mode?: Mode;
+  readonly group?: string;
+  /** Reads the text; throws a sentence about what is wrong with it. */
+  readonly read: (text: string) => T;
+}
+
+/** What is wrong with a setting's text. */
+export class BadSetting extends Error {}
+
+function text(value: string): string {
+  if (value === '') throw new BadSetting('is empty');
+  return value;
+}
+
+function flag(value: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  if (/^(0|false|no|off)$/i.test(value)) return false;
+  throw new BadSetting(`"${value}" is neither true nor false`);
+}
+
+function address(value: string): Address {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || host === '' || Number(port) > 65_535) {
+    throw new BadSetting(`"${value}" is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080`);
+  }
+  return { host, port: Number(port) };
+}
+
+function databaseUrl(value: string): string {
+  if (/^sqlite:.+/.test(value)) return value;
+  throw new BadSetting(`"${value}" is not a database URL, such as sqlite:data/propusk.db`);
+}
+
+function sessionTtl(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 15m3s`);
+  if (ms < 5000) throw new BadSetting(`"${value}" is too short; a session lives at least 5s`);
+  if (ms % 1000 !== 0) throw new BadSetting(`"${value}" is not whole seconds`);
+  if (ms > 365 * 86_400_000) throw new BadSetting(`"${value}" is too long; at most 365d`);
+  return ms / 1000;
+}
+
+function count(value: string): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number > 0 && number <= 2 ** 31 - 1) return number;
+  throw new BadSetting(`"${value}" is not a whole number from 1 to ${2 ** 31 - 1}`);
+}
+
+function origin(value: string): string {
+  if (URL.canParse(value) && new URL(value).origin === value) return value;
+  throw new BadSetting(`"${value}" is not an origin, such as https://example.org`);
+}
+
+function logLevel(value: string): string {
+  const levels = ['debug', 'info', 'warn', 'error', 'silent'];
+  if (levels.includes(value)) return value;
+  throw new BadSetting(`"${value}" is none of ${levels.join(', ')}`);
+}
+
+function setting<const S extends Setting<unknown>>(row: S): S {
+  return row;
+}
+
+function limit(flags: string, fallback: number, help: string) {
+  return { flags, fallback: String(fallback), help, group: 'Limits:', read: count };
+}
+
+/** The table. A name ending in Ms is milliseconds, in Bytes bytes. */
+export const SETTINGS = {
+  listen: setting({
+    flags: '--listen <host:port>',
+    fallback: '127.0.0.1:8080',
+    help: 'where to take connections; port 0 picks a free one and prints it',
+    read: address,
+  }),
+  data: setting({
+    flags: '--data <folder>',
+    fallback: '.propusk',
+    help: 'folder of the master key, the database and the self-signed certificate',
+    read: text,
+  }),
+  database: setting({
+    flags: '--database <url>',
+    help: 'sqlite:PATH or sqlite::memory: (dev: sqlite:<data>/propusk.db)',
+    read: databaseUrl,
+  }),
+  sessionTtlSeconds: setting({
+    flags: '--session-ttl <duration>',
+    fallback: '15m3s',
+    help: 'how long a session lives, at least 5s',
+    read: sessionTtl,
+  }),
+  secret: setting({
+    flags: '--secret <value>',
+    mode: 'dev',
+    help: "the demo key's secret, instead of the one that belongs to the data folder",
+    read: text,
+  }),
+  faults: setting({
+    flags: '--fault <method=code@probability>',
+    mode: 'dev',
+    repeatable: true,
+    help: 'answer an error on purpose, such as TokenDetails=UNAVAILABLE@0.1; repeatable',
+    read: text,
+  }),
+  masterKeyFile: setting({
+    flags: '--master-key-file <file>',
+    mode: 'serve',
+    help: 'file with the master key: 64 hex digits or base64 of 32 bytes (or PROPUSK_MASTER_KEY)',
+    read: text,
+  }),
+  tls: setting({
+    flags: '--tls',
+    fallback: 'false',
+    help: 'speak TLS, with a self-signed certificate under the data folder',
+    read: flag,
+  }),
+  tlsName: setting({
+    flags: '--tls-name <name>',
+    fallback: 'localhost',
+    help: 'host name in the self-signed certificate',
+    read: text,
+  }),
+  tlsCert: setting({
+    flags: '--tls-cert <file>',
+    help: 'certificate chain in PEM; turns TLS on',
+    read: text,
+  }),
+  tlsKey: setting({ flags: '--tls-key <file>', help: 'its private key in PEM', read: text }),
+  reflection: setting({
+    flags: '--reflection <true|false>',
+    fallback: 'true',
+    help: 'answer gRPC server reflection',
+    read: flag,
+  }),
+  corsOrigins: setting({
+    flags: '--cors-origin <origin>',
+    repeatable: true,
+    help: 'origin whose pages may call this service, such as https://example.org; repeatable',
+    read: origin,
+  }),
+  logLevel: setting({
+    flags: '--log-level <level>',
+    fallback: 'info',
+    help: 'debug, info, warn, error or silent; JSON lines on standard error',
+    read: logLevel,
+  }),
+  bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
+  headerBytesMax: limit('--header-bytes-max <n>', 16_384, 'bytes of all request headers'),
+  headerMsMax: limit('--header-ms-max <n>', 10_000, 'time for the request headers to arrive'),
+  requestMsMax: limit('--request-ms-max <n>', 30_000, 'time for a request to arrive whole'),
+  idleMsMax: limit('--idle-ms-max <n>', 120_000, 'time that a connection may be idle'),
+  sniffMsMax: limit('--sniff-ms-max <n>', 10_000, 'time for a connection to show its protocol'),
+  connectionsMax: limit('--connections-max <n>', 20_000, 'connections at a time'),
+  streamsPerConnectionMax: limit(
+    '--streams-per-connection-max <n>',
+    1000,
+    'HTTP/2 streams at a time on one connection',
+  ),
+  deadlineMsMax: limit('--deadline-ms-max <n>', 10_000, 'time for a unary call to be answered'),
+  drainNoticeMs: limit(
+    '--drain-notice-ms <n>',
+    500,
+    'after SIGTERM, time in which calls that are on their way are still answered',
+  ),
+  drainMsMax: limit('--drain-ms-max <n>', 20_000, 'after SIGTERM, time for calls to finish'),
+  grantsCachedMax: limit('--grants-cached-max <n>', 200_000, 'grants held in memory'),
+  tokensCachedMax: limit('--tokens-cached-max <n>', 50_000, 'verified tokens held in memory'),
+};

@@ -1,0 +1,23 @@
+/** The worker thread that writes to an SQLite database; see runners.ts for its parent. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { runBatch } from './batch.ts';
+import { openWriter } from './connection.ts';
+import type { FromWorker, ToWorker } from './runners.ts';
+import { WRITES } from './writes.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('writer.ts runs as a worker thread only');
+const say = (message: FromWorker) => port.postMessage(message);
+
+const { path } = workerData as { readonly path: string };
+const db = openWriter(path);
+
+port.on('message', (message: ToWorker) => {
+  if (message.kind === 'batch') {
+    say({ kind: 'outcomes', outcomes: runBatch(db, WRITES, message.batch) });
+  } else {
+    db.close();
+    port.close();
+  }
+});
+say({ kind: 'ready' });

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Changes } from './changes.ts';
+import { refused } from './contract-checks.ts';
+import { WriteQueue } from './write-queue.ts';
+import type { BatchRunner, Outcome, Write } from './writes.ts';
+
+/** A runner whose batches end when the test says so. */
+class HeldRunner implements BatchRunner {
+  readonly batches: (readonly Write[])[] = [];
+  #end: ((outcomes: readonly Outcome[] | Error) => void) | undefined;
+  #started: (() => void) | undefined;
+
+  run(batch: readonly Write[]): Promise<readonly Outcome[]> {
+    this.batches.push(batch);
+    this.#started?.();
+    return new Promise((resolve, reject) => {
+      this.#end = (ended) => (ended instanceof Error ? reject(ended) : resolve(ended));
+    });
+  }
+
+  /** Resolves when the next batch is under way. */
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#started = resolve;
+    });
+  }
+
+  /** Ends the batch under way well, each write with its own value. */
+  succeed(): void {
+    const batch = this.batches.at(-1) ?? [];
+    this.#end?.(batch.map(({ args }) => ({ ok: true, result: String(args[1]), changes: [] })));
+  }
+
+  fail(error: Error): void {
+    this.#end?.(error);
+  }
+
+  check(): void {}
+
+  async close(): Promise<void> {}
+}
+
+function setup(writeQueueMax: number, writeBatchMax: number) {
+  const runner = new HeldRunner();
+  const queue = new WriteQueue(runner, new Changes(), { writeQueueMax, writeBatchMax });
+  const submit = (name: string) => queue.submit('noteMeta', name, `value of ${name}`);
+  const sizes = () => runner.batches.map((batch) => batch.length);
+  return { runner, queue, submit, sizes };
+}
+
+test('what arrives while a batch is under way is the next batch, in its order', async () => {
+  const { runner, submit, sizes } = setup(100, 3);
+  let started = runner.next();
+  const first = [submit('a'), submit('b')];
+  await started;
+  const then = ['c', 'd', 'e', 'f'].map(submit);
+  for (const size of [[2], [2, 3], [2, 3, 1]]) {
+    assert.deepEqual(sizes(), size);
+    started = runner.next();
+    runner.succeed();
+    if (size.length < 3) await started;
+  }
+  assert.deepEqual(
+    await Promise.all([...first, ...then]),
+    ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `value of ${name}`),
+  );
+});
+
+test('a write is not answered before its batch is done', async () => {
+  const { runner, submit } = setup(100, 100);
+  const started = runner.next();
+  let answered = false;
+  const write = submit('a').then(() => {
+    answered = true;
+  });
+  await started;
+  await new Promise(setImmediate);
+  assert.equal(answered, false);
+  runner.succeed();
+  await write;
+  assert.equal(answered, true);
+});
+
+test('one write more than may wait is refused; there is room again afterwards', async () => {
+  const { runner, submit } = setup(3, 2);
+  let started = runner.next();
+  const accepted = ['a', 'b', 'c'].map(submit);
+  await refused(submit('d'), 'UNAVAILABLE', /3 writes are waiting/);
+  await started;
+  await refused(submit('e'), 'UNAVAILABLE', /3 writes are waiting/);
+  started = runner.next();
+  runner.succeed();
+  await started;
+  const later = submit('f');
+  started = runner.next();
+  runner.succeed();
+  await started;
+  runner.succeed();
+  await Promise.all([...accepted, later]);
+});
+
+test('a batch that nobody knows the end of is UNAVAILABLE, and the next one is run', async () => {
+  const { runner, submit } = setup(100, 2);
+  let started = runner.next();
+  const [one, two, three] = ['a', 'b', 'c'].map(submit);
+  await started;
+  started = runner.next();
+  runner.fail(new Error('it broke'));
+  await refused(Promise.resolve(one), 'UNAVAILABLE');
+  await refused(Promise.resolve(two), 'UNAVAILABLE');
+  await started;
+  runner.succeed();
+  assert.equal(await three, 'value of c');
+});
+
+test('an outcome that is missing is no success', async () => {
+  const runner: BatchRunner = {
+    run: async () => [],
+    check() {},
+    async close() {},
+  };
+  const limits = { writeQueueMax: 1, writeBatchMax: 1 };
+  const queue = new WriteQueue(runner, new Changes(), limits);
+  await refused(queue.submit('noteMeta', 'a', 'b'), 'UNAVAILABLE');
+});
+
+test('close waits for what was accepted, and refuses the rest', async () => {
+  const { runner, queue, submit } = setup(100, 100);
+  const started = runner.next();
+  const accepted = submit('a');
+  let closed = false;
+  const closing = queue.close().then(() => {
+    closed = true;
+  });
+  await refused(submit('b'), 'UNAVAILABLE', /closed/);
+  await started;
+  assert.equal(closed, false);
+  runner.succeed();
+  assert.equal(await accepted, 'value of a');
+  await closing;
+});

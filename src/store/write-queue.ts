@@ -1,0 +1,100 @@
+/**
+ * Group commit, for every engine: writes that arrive while a batch is under way wait together and
+ * are the next batch, so that one wait for the disk serves many of them.
+ */
+import { AppError } from '../domain/errors.ts';
+import type { Changes } from './changes.ts';
+import {
+  type BatchRunner,
+  errorOf,
+  notTaken,
+  type Outcome,
+  type Write,
+  type WriteArgs,
+  type WriteName,
+  type WriteResult,
+} from './writes.ts';
+
+/** How much may wait. */
+export interface WriteLimits {
+  /** Writes accepted and not yet answered; one more is refused with UNAVAILABLE. */
+  readonly writeQueueMax: number;
+  /** Writes in one transaction; it bounds how long the first one waits for the last. */
+  readonly writeBatchMax: number;
+}
+
+interface Pending {
+  readonly write: Write;
+  readonly resolve: (result: WriteResult<WriteName>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Collects writes, hands them to a runner batch by batch, announces and answers. */
+export class WriteQueue {
+  readonly #runner: BatchRunner;
+  readonly #changes: Changes;
+  readonly #limits: WriteLimits;
+  readonly #waiting: Pending[] = [];
+  #underWay = 0;
+  #drained: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(runner: BatchRunner, changes: Changes, limits: WriteLimits) {
+    this.#runner = runner;
+    this.#changes = changes;
+    this.#limits = limits;
+  }
+
+  /** Resolves once the write is durable and announced; rejects with AppError, nothing kept. */
+  submit<N extends WriteName>(name: N, ...args: WriteArgs<N>): Promise<WriteResult<N>> {
+    if (this.#closed) return Promise.reject(new AppError('UNAVAILABLE', 'the store is closed'));
+    const { writeQueueMax } = this.#limits;
+    if (this.#waiting.length + this.#underWay >= writeQueueMax) {
+      const message = `${writeQueueMax} writes are waiting already`;
+      return Promise.reject(new AppError('UNAVAILABLE', message));
+    }
+    return new Promise<WriteResult<WriteName>>((resolve, reject) => {
+      this.#waiting.push({ write: { name, args }, resolve, reject });
+      this.#drained ??= this.#drain();
+      // The runner answers each write with its own kind of result.
+    }) as Promise<WriteResult<N>>;
+  }
+
+  /** Refuses further writes; resolves when those accepted before are answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#drained;
+  }
+
+  async #drain(): Promise<void> {
+    // A turn's wait, so that writes which arrive together share already the first commit.
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.#limits.writeBatchMax);
+      this.#underWay = batch.length;
+      const outcomes = await this.#run(batch.map((pending) => pending.write));
+      this.#underWay = 0;
+      this.#settle(batch, outcomes);
+    }
+    this.#drained = undefined;
+  }
+
+  async #run(writes: readonly Write[]): Promise<readonly Outcome[]> {
+    try {
+      return await this.#runner.run(writes);
+    } catch (error) {
+      return writes.map(() => ({ ok: false, failure: notTaken(error) }));
+    }
+  }
+
+  #settle(batch: readonly Pending[], outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome.ok) this.#changes.announce(outcome.changes);
+    }
+    for (const [i, pending] of batch.entries()) {
+      const outcome = outcomes[i];
+      if (outcome?.ok) pending.resolve(outcome.result);
+      else pending.reject(errorOf(outcome?.failure ?? notTaken(undefined)));
+    }
+  }
+}

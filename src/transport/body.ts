@@ -1,0 +1,48 @@
+/** Reads a request's body, within limits of size and time. */
+import type { Readable } from 'node:stream';
+import { AppError } from '../domain/errors.ts';
+
+export interface BodyLimits {
+  readonly bodyBytesMax: number;
+  /** From the head of the request to the end of its body. */
+  readonly requestMsMax: number;
+}
+
+/** The refusal of a body or message that is too large. */
+export function tooLarge(bytesMax: number): AppError {
+  return new AppError('BODY_TOO_LARGE', `the request is larger than ${bytesMax} bytes`);
+}
+
+/**
+ * The whole body. Rejects with BODY_TOO_LARGE as soon as it is over the limit, with
+ * DEADLINE_EXCEEDED when it is not there in time, with CANCELLED when the peer goes away.
+ */
+export function readBody(body: Readable, limits: BodyLimits): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (error: AppError | undefined) => {
+      clearTimeout(timer);
+      body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      if (error === undefined) {
+        resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+      } else {
+        body.pause();
+        reject(error);
+      }
+    };
+    const onData = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limits.bodyBytesMax) settle(tooLarge(limits.bodyBytesMax));
+      else chunks.push(chunk);
+    };
+    const onEnd = () => settle(undefined);
+    const onClose = () => settle(new AppError('CANCELLED', 'the caller went away'));
+    const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
+    const timer = setTimeout(
+      () => settle(new AppError('DEADLINE_EXCEEDED', late)),
+      limits.requestMsMax,
+    );
+    body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+  });
+}

@@ -1,0 +1,52 @@
+/** CORS: pages from the configured origins may call us, without credentials. */
+import type { HttpExchange } from './http.ts';
+
+const ALLOWED_HEADERS = [
+  'authorization',
+  'content-type',
+  'grpc-timeout',
+  'x-grpc-web',
+  'x-request-id',
+  'x-user-agent',
+].join(', ');
+const EXPOSED_HEADERS = [
+  'grpc-status',
+  'grpc-message',
+  'grpc-status-details-bin',
+  'retry-after',
+  'x-request-id',
+].join(', ');
+const ALLOWED_VERBS = 'GET, POST, PUT, PATCH, DELETE';
+/** How long a browser may remember a preflight's answer, in seconds. */
+const PREFLIGHT_SECONDS_MAX = '7200';
+
+export class Cors {
+  readonly #origins: ReadonlySet<string>;
+
+  /** @param origins exact, such as `https://example.org` */
+  constructor(origins: readonly string[]) {
+    this.#origins = new Set(origins);
+  }
+
+  /** Adds what the browser needs to the answer; true when it was a preflight, which is answered. */
+  answered(http: HttpExchange): boolean {
+    const { origin } = http.headers;
+    if (this.#origins.size === 0 || origin === undefined) return false;
+    http.commonHeaders.push(['vary', 'origin']);
+    if (!this.#origins.has(origin)) return false;
+    http.commonHeaders.push(['access-control-allow-origin', origin]);
+    const isPreflight =
+      http.verb === 'OPTIONS' && http.headers['access-control-request-method'] !== undefined;
+    if (isPreflight) {
+      const headers: [string, string][] = [
+        ['access-control-allow-methods', ALLOWED_VERBS],
+        ['access-control-allow-headers', ALLOWED_HEADERS],
+        ['access-control-max-age', PREFLIGHT_SECONDS_MAX],
+      ];
+      http.send(204, headers, '');
+    } else {
+      http.commonHeaders.push(['access-control-expose-headers', EXPOSED_HEADERS]);
+    }
+    return isPreflight;
+  }
+}

@@ -1,0 +1,98 @@
+/** gRPC's length-prefixed messages: one flag byte, four bytes of length, the message. */
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { AppError } from '../../domain/errors.ts';
+import { tooLarge } from '../body.ts';
+
+const PREFIX_BYTES = 5;
+const FLAG_COMPRESSED = 1;
+/** gRPC-Web sends its trailers as a last frame in the body. */
+export const FLAG_TRAILERS = 0x80;
+
+const gunzipAsync = promisify(gunzip);
+
+export interface Frame {
+  readonly flags: number;
+  readonly data: Buffer;
+}
+
+/** Puts the prefix before a message. */
+export function frame(flags: number, data: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(PREFIX_BYTES + data.length);
+  framed[0] = flags;
+  framed.writeUInt32BE(data.length, 1);
+  framed.set(data, PREFIX_BYTES);
+  return framed;
+}
+
+function invalid(message: string): AppError {
+  return new AppError('INVALID_REQUEST', message);
+}
+
+/** Cuts a byte stream into frames; it holds one frame at most, and that within the limit. */
+export class FrameReader {
+  readonly #bytesMax: number;
+  #rest: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Takes more bytes. */
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+  }
+
+  /** The next whole frame, or undefined until more bytes come. */
+  next(): Frame | undefined {
+    if (this.#rest.length + this.#size < PREFIX_BYTES) return undefined;
+    if (this.#rest.length < PREFIX_BYTES) this.#gather();
+    const length = this.#rest.readUInt32BE(1);
+    if (length > this.#bytesMax) throw tooLarge(this.#bytesMax);
+    const end = PREFIX_BYTES + length;
+    if (this.#rest.length + this.#size < end) return undefined;
+    this.#gather();
+    const data = this.#rest.subarray(PREFIX_BYTES, end);
+    const flags = this.#rest[0] ?? 0;
+    this.#rest = this.#rest.subarray(end);
+    return { flags, data };
+  }
+
+  /** Throws when the stream ended inside a frame. */
+  end(): void {
+    if (this.#rest.length + this.#size > 0) {
+      throw invalid(
+        'the request ended inside a message: its length prefix says more than was sent',
+      );
+    }
+  }
+
+  #gather(): void {
+    if (this.#size === 0) return;
+    this.#rest = Buffer.concat([this.#rest, ...this.#chunks]);
+    this.#chunks = [];
+    this.#size = 0;
+  }
+}
+
+/** The message bytes of a frame, decompressed where its flag says so. */
+export async function unpack(
+  { flags, data }: Frame,
+  encoding: string,
+  bytesMax: number,
+): Promise<Buffer> {
+  if (flags === 0) return data;
+  if (flags !== FLAG_COMPRESSED) throw invalid(`a message has unknown flags ${flags}`);
+  if (encoding === 'identity') {
+    throw invalid('a message is flagged as compressed, but grpc-encoding names no compression');
+  }
+  try {
+    return await gunzipAsync(data, { maxOutputLength: bytesMax });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(bytesMax);
+    throw invalid('a message that is flagged as compressed is not gzip');
+  }
+}

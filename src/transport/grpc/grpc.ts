@@ -1,0 +1,158 @@
+/** gRPC over HTTP/2 and gRPC-Web (binary) over either: one codec, two ways to send trailers. */
+import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { AppError, Code } from '../../domain/errors.ts';
+import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
+import { statusOf } from '../../pipeline/status.ts';
+import { type BodyLimits, readBody } from '../body.ts';
+import type { HttpExchange } from '../http.ts';
+import { FLAG_TRAILERS, type Frame, FrameReader, frame, unpack } from './frames.ts';
+
+const ENCODINGS = ['identity', 'gzip'];
+
+/** Which flavour a content type names; undefined when it is neither. */
+export function flavourOf(contentType: string): 'grpc' | 'grpc-web' | undefined {
+  const found = /^application\/grpc(-web)?(?:\+proto)?(?:;|$)/.exec(contentType);
+  if (found === null) return undefined;
+  return found[1] === undefined ? 'grpc' : 'grpc-web';
+}
+
+/** grpc-message is ASCII; everything else, and the percent sign, is percent-encoded UTF-8. */
+function percentEncode(text: string): string {
+  let encoded = '';
+  for (const byte of Buffer.from(text)) {
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+    encoded += isPlain
+      ? String.fromCharCode(byte)
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}
+
+function statusTrailers(error: AppError | undefined): Metadata[] {
+  if (error === undefined) return [['grpc-status', '0']];
+  const status = statusOf(error);
+  const details = Buffer.from(toBinary(StatusSchema, status)).toString('base64');
+  const trailers: Metadata[] = [
+    ['grpc-status', String(status.code)],
+    ['grpc-message', percentEncode(status.message)],
+    ['grpc-status-details-bin', details.replace(/=+$/, '')],
+  ];
+  const { retryAfterMs } = error;
+  if (error.code === Code.RESOURCE_EXHAUSTED && retryAfterMs !== undefined) {
+    // The only thing that makes the official clients try again after their limit.
+    trailers.push(['grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs))]);
+  }
+  return trailers;
+}
+
+/** Carries one gRPC or gRPC-Web call. */
+export class GrpcExchange implements Exchange {
+  readonly head: CallHead;
+  readonly #http: HttpExchange;
+  readonly #limits: BodyLimits;
+  readonly #isWeb: boolean;
+  #isStarted = false;
+
+  constructor(http: HttpExchange, head: CallHead, limits: BodyLimits) {
+    this.head = head;
+    this.#http = http;
+    this.#limits = limits;
+    this.#isWeb = head.protocol === 'grpc-web';
+  }
+
+  async readOne(): Promise<Message> {
+    const encoding = this.#encoding();
+    const body = await readBody(this.#http.body, {
+      ...this.#limits,
+      // The limit is the message's, as it is in a stream.
+      bodyBytesMax: this.#limits.bodyBytesMax + 5,
+    });
+    const reader = new FrameReader(this.#limits.bodyBytesMax);
+    reader.push(body);
+    const first = reader.next();
+    if (first === undefined) {
+      reader.end();
+      throw new AppError('INVALID_REQUEST', 'this method takes one message, and none was sent');
+    }
+    reader.end();
+    return this.#decode(first, encoding);
+  }
+
+  async *readAll(): AsyncIterable<Message> {
+    const encoding = this.#encoding();
+    const reader = new FrameReader(this.#limits.bodyBytesMax);
+    // Whoever stops reading, a service or a bad frame, must not take the answer's stream down.
+    for await (const chunk of this.#http.body.iterator({ destroyOnReturn: false })) {
+      reader.push(chunk);
+      for (let next = reader.next(); next !== undefined; next = reader.next()) {
+        yield await this.#decode(next, encoding);
+      }
+    }
+    reader.end();
+  }
+
+  write(message: Message, call: Call): undefined | Promise<void> {
+    this.#start(call);
+    const { output } = this.#method();
+    return this.#http.write(frame(0, toBinary(output, message)));
+  }
+
+  finish(call: Call, error: AppError | undefined): void {
+    const trailers = [...statusTrailers(error), ...call.responseTrailers];
+    if (this.#isWeb) {
+      this.#start(call);
+      const block = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      this.#http.write(frame(FLAG_TRAILERS, Buffer.from(block)));
+      this.#http.end();
+    } else if (this.#isStarted) {
+      this.#http.end(trailers);
+    } else {
+      this.#http.send(200, [...this.#headers(call), ...trailers], '');
+    }
+  }
+
+  onAbort(listener: () => void): void {
+    this.#http.onAbort(listener);
+  }
+
+  #method() {
+    if (this.head.method === undefined) throw new Error('a call without a method has no messages');
+    return this.head.method;
+  }
+
+  #encoding(): string {
+    const encoding = this.head.headers['grpc-encoding'] ?? 'identity';
+    if (typeof encoding === 'string' && ENCODINGS.includes(encoding)) return encoding;
+    throw new AppError(
+      'ENCODING_UNSUPPORTED',
+      `grpc-encoding "${String(encoding).slice(0, 20)}" is not spoken here; use ${ENCODINGS.join(' or ')}`,
+    );
+  }
+
+  async #decode(received: Frame, encoding: string): Promise<Message> {
+    const data = await unpack(received, encoding, this.#limits.bodyBytesMax);
+    const { input } = this.#method();
+    try {
+      return fromBinary(input, data);
+    } catch (error) {
+      const message = `the message is not a ${input.typeName}: ${(error as Error).message}`;
+      throw new AppError('INVALID_REQUEST', message);
+    }
+  }
+
+  #headers(call: Call): Metadata[] {
+    return [
+      ['content-type', this.#isWeb ? 'application/grpc-web+proto' : 'application/grpc+proto'],
+      ['grpc-accept-encoding', ENCODINGS.join(',')],
+      ['x-request-id', call.requestId],
+      ...call.responseHeaders,
+    ];
+  }
+
+  #start(call: Call): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#http.start(200, this.#headers(call));
+  }
+}

@@ -1,0 +1,221 @@
+/** One HTTP request and its answer, the same to the codecs whether HTTP/1.1 or HTTP/2 carries it. */
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import {
+  constants,
+  type IncomingHttpHeaders as Http2Headers,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import type { Metadata } from '../pipeline/call.ts';
+
+export interface HttpExchange {
+  readonly version: 1 | 2;
+  /** The method, such as `POST`; called verb here, since methods are the RPCs. */
+  readonly verb: string;
+  /** Path and query as they were sent. */
+  readonly target: string;
+  /** Lower-case names. */
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string;
+  readonly body: Readable;
+  /** Sent with every answer, such as the CORS headers of this request's origin. */
+  readonly commonHeaders: Metadata[];
+  /** Sends the head of an answer whose body comes by write and end. */
+  start(status: number, headers: readonly Metadata[]): void;
+  /** Sends a part of the body; a promise when the peer must read before more is sent. */
+  write(chunk: Uint8Array): undefined | Promise<void>;
+  /** Ends the body; HTTP/2 sends the trailers after it. */
+  end(trailers?: readonly Metadata[]): void;
+  /** Sends a whole answer. */
+  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void;
+  /** Calls `listener` if the peer goes away before the answer has ended. */
+  onAbort(listener: () => void): void;
+}
+
+function drained(stream: ServerResponse | ServerHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
+}
+
+export class Http1Exchange implements HttpExchange {
+  readonly version = 1;
+  readonly verb: string;
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string;
+  readonly body: IncomingMessage;
+  readonly commonHeaders: Metadata[] = [];
+  readonly #response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.verb = request.method ?? '';
+    this.target = request.url ?? '';
+    this.headers = request.headers;
+    this.remoteAddress = request.socket.remoteAddress ?? '';
+    this.body = request;
+    this.#response = response;
+    // A peer that is gone shows itself as 'close'; without a listener the error would be thrown.
+    response.on('error', () => {});
+  }
+
+  start(status: number, headers: readonly Metadata[]): void {
+    if (this.#response.destroyed) return;
+    // What is still to come of a request that is answered already must not be read as the next one.
+    if (!this.body.complete) this.#response.shouldKeepAlive = false;
+    this.#response.writeHead(status, [...headers, ...this.commonHeaders].flat());
+  }
+
+  write(chunk: Uint8Array): undefined | Promise<void> {
+    if (this.#response.destroyed || this.#response.write(chunk)) return undefined;
+    return drained(this.#response);
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
+    if (this.#response.destroyed) return;
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    this.start(status, status === 204 ? headers : [...headers, ['content-length', String(length)]]);
+    this.#response.end(this.verb === 'HEAD' || status === 204 ? undefined : body);
+  }
+
+  onAbort(listener: () => void): void {
+    this.#response.on('close', () => {
+      if (!this.#response.writableFinished) listener();
+    });
+  }
+}
+
+/** Answers over a socket whose HTTP/1.1 request could not be read, and closes it. */
+export class RawExchange implements HttpExchange {
+  readonly version = 1;
+  readonly verb = '';
+  readonly target = '';
+  readonly headers = {};
+  readonly remoteAddress: string;
+  readonly body: Socket;
+  readonly commonHeaders: Metadata[] = [];
+
+  constructor(socket: Socket) {
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.body = socket;
+  }
+
+  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const length = Buffer.byteLength(body);
+    this.body.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}` +
+        `content-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
+    );
+  }
+
+  start(): never {
+    throw new Error('a refused request has no stream of answers');
+  }
+
+  write(): never {
+    throw new Error('a refused request has no stream of answers');
+  }
+
+  end(): void {}
+
+  onAbort(): void {}
+}
+
+export class Http2Exchange implements HttpExchange {
+  readonly version = 2;
+  readonly verb: string;
+  readonly target: string;
+  readonly headers: Http2Headers;
+  readonly remoteAddress: string;
+  readonly body: ServerHttp2Stream;
+  readonly commonHeaders: Metadata[] = [];
+  readonly #stream: ServerHttp2Stream;
+  #isEnded = false;
+  #trailers: readonly Metadata[] | undefined;
+
+  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+    this.verb = headers[':method'] ?? '';
+    this.target = headers[':path'] ?? '';
+    this.headers = headers;
+    this.remoteAddress = stream.session?.socket.remoteAddress ?? '';
+    this.body = stream;
+    this.#stream = stream;
+    // A peer that is gone shows itself as 'close'; without a listener the error would be thrown.
+    stream.on('error', () => {});
+  }
+
+  start(status: number, headers: readonly Metadata[]): void {
+    if (this.#stream.destroyed) return;
+    this.#stream.on('wantTrailers', () => {
+      this.#stream.sendTrailers(gather(this.#trailers ?? []));
+      this.#stopReading();
+    });
+    this.#stream.respond(this.#head(status, headers), { waitForTrailers: true });
+  }
+
+  write(chunk: Uint8Array): undefined | Promise<void> {
+    if (this.#stream.destroyed || this.#stream.write(chunk)) return undefined;
+    return drained(this.#stream);
+  }
+
+  end(trailers: readonly Metadata[] = []): void {
+    this.#trailers = trailers;
+    this.#isEnded = true;
+    this.#stream.end();
+  }
+
+  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
+    if (this.#stream.destroyed) return;
+    const isEmpty = this.verb === 'HEAD' || body.length === 0;
+    this.#stream.respond(this.#head(status, headers), { endStream: isEmpty });
+    this.#isEnded = true;
+    this.#stream.once('finish', () => this.#stopReading());
+    if (!isEmpty) this.#stream.end(body);
+  }
+
+  onAbort(listener: () => void): void {
+    this.#stream.on('close', () => {
+      if (!this.#isEnded || this.#stream.rstCode === constants.NGHTTP2_CANCEL) listener();
+    });
+  }
+
+  #head(status: number, headers: readonly Metadata[]): OutgoingHttpHeaders {
+    return { ':status': status, ...gather(headers), ...gather(this.commonHeaders) };
+  }
+
+  /** Tells a peer that is still sending that nobody reads any more, once the answer is out. */
+  #stopReading(): void {
+    if (this.#stream.readableEnded || this.#stream.endAfterHeaders) return;
+    // A turn later: a reset drops a head or trailers that are still waiting to be written.
+    setImmediate(() => {
+      if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  }
+}
+
+function gather(headers: readonly Metadata[]): OutgoingHttpHeaders {
+  const gathered: OutgoingHttpHeaders = {};
+  for (const [name, value] of headers) {
+    const before = gathered[name];
+    gathered[name] = before === undefined ? value : [before, value].flat().map(String);
+  }
+  return gathered;
+}

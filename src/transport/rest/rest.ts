@@ -1,0 +1,86 @@
+/** REST: JSON in, JSON out, one unary method per route. */
+import { type Message, toJson, toJsonString } from '@bufbuild/protobuf';
+import { type AppError, httpStatusOf } from '../../domain/errors.ts';
+import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
+import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
+import { detailRegistry, statusOf } from '../../pipeline/status.ts';
+import { type BodyLimits, readBody } from '../body.ts';
+import type { HttpExchange } from '../http.ts';
+import { readRequest } from './request.ts';
+import type { Match } from './router.ts';
+
+/** Names as in the proto files; zero values are printed, unset messages and oneof members not. */
+const WRITE_OPTIONS = { alwaysEmitImplicit: true, useProtoFieldName: true } as const;
+const CONTENT_TYPE: Metadata = ['content-type', 'application/json'];
+
+/** Carries one REST call. `match` is undefined when the route was refused already. */
+export class RestExchange implements Exchange {
+  readonly head: CallHead;
+  readonly #http: HttpExchange;
+  readonly #limits: BodyLimits;
+  readonly #match: Match | undefined;
+  readonly #errorHeaders: readonly Metadata[];
+  #answer = '';
+
+  constructor(
+    http: HttpExchange,
+    head: CallHead,
+    limits: BodyLimits,
+    match: Match | undefined,
+    errorHeaders: readonly Metadata[] = [],
+  ) {
+    this.head = head;
+    this.#http = http;
+    this.#limits = limits;
+    this.#match = match;
+    this.#errorHeaders = errorHeaders;
+  }
+
+  async readOne(): Promise<Message> {
+    if (this.#match === undefined) throw new Error('a refused route has no request');
+    const body = await readBody(this.#http.body, this.#limits);
+    const at = this.#http.target.indexOf('?');
+    return readRequest(this.#match, at === -1 ? '' : this.#http.target.slice(at + 1), body);
+  }
+
+  readAll(): AsyncIterable<Message> {
+    throw new Error('REST has no streams');
+  }
+
+  write(message: Message): undefined {
+    const { method, responseBody } = this.#match?.binding ?? {};
+    if (method === undefined) throw new Error('a refused route has no answer');
+    if (responseBody === undefined || responseBody === '') {
+      this.#answer = toJsonString(method.output, message, WRITE_OPTIONS);
+    } else {
+      const whole = toJson(method.output, message, WRITE_OPTIONS) as Record<string, unknown>;
+      this.#answer = JSON.stringify(whole[responseBody] ?? null);
+    }
+    return undefined;
+  }
+
+  finish(call: Call, error: AppError | undefined): void {
+    const common: Metadata[] = [CONTENT_TYPE, ['x-request-id', call.requestId]];
+    common.push(...call.responseHeaders, ...call.responseTrailers);
+    if (error === undefined) {
+      this.#http.send(200, common, this.#answer);
+      return;
+    }
+    const { retryAfterMs } = error;
+    if (retryAfterMs !== undefined) {
+      common.push(['retry-after', String(Math.ceil(retryAfterMs / 1000))]);
+    }
+    common.push(...this.#errorHeaders);
+    this.#http.send(httpStatusOf(error.reason), common, statusJson(error));
+  }
+
+  onAbort(listener: () => void): void {
+    this.#http.onAbort(listener);
+  }
+}
+
+/** The body of every error. */
+export function statusJson(error: AppError): string {
+  const status = statusOf(error);
+  return toJsonString(StatusSchema, status, { ...WRITE_OPTIONS, registry: detailRegistry });
+}

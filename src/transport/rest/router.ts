@@ -1,0 +1,93 @@
+/** REST routes, read off the google.api.http options of the contract's methods. */
+import { type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
+import { AppError } from '../../domain/errors.ts';
+import { http as httpOption } from '../../gen/google/api/annotations_pb.js';
+import type { HttpRule } from '../../gen/google/api/http_pb.js';
+import { matchPath, type PathTemplate, parsePathTemplate } from './path-template.ts';
+
+/** One way to reach a method over REST. */
+export interface Binding {
+  readonly method: DescMethod;
+  readonly verb: string;
+  readonly template: PathTemplate;
+  /** Which field the body is: `*` for all of them, empty for none. */
+  readonly body: string;
+  /** Which field the answer's body is; empty for all of it. */
+  readonly responseBody: string;
+}
+
+export interface Match {
+  readonly binding: Binding;
+  /** The path's variables by field path. */
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+function patternOf(rule: HttpRule): { verb: string; path: string } | undefined {
+  const { pattern } = rule;
+  if (pattern.case === undefined) return undefined;
+  if (pattern.case === 'custom') return { verb: pattern.value.kind, path: pattern.value.path };
+  return { verb: pattern.case.toUpperCase(), path: pattern.value };
+}
+
+function bindingsOf(method: DescMethod): Binding[] {
+  if (!hasOption(method, httpOption)) return [];
+  if (method.methodKind !== 'unary') throw new Error(`${method}: a stream has no REST route`);
+  const rule = getOption(method, httpOption);
+  return [rule, ...rule.additionalBindings].flatMap((each) => {
+    const pattern = patternOf(each);
+    if (pattern === undefined) return [];
+    return {
+      method,
+      verb: pattern.verb,
+      template: parsePathTemplate(pattern.path),
+      body: each.body,
+      responseBody: each.responseBody,
+    };
+  });
+}
+
+/** Finds the method that a verb and path name. */
+export class Router {
+  /** Those with a literal path, by that path; then those that must be tried one by one. */
+  readonly #literal = new Map<string, Binding[]>();
+  readonly #templates: Binding[] = [];
+
+  constructor(services: readonly DescService[]) {
+    for (const binding of services.flatMap((s) => s.methods.flatMap(bindingsOf))) {
+      const { segments, verb } = binding.template;
+      if (verb === '' && segments.every((segment) => segment.kind === 'literal')) {
+        const path = `/${segments.map((s) => (s.kind === 'literal' ? s.text : '')).join('/')}`;
+        this.#literal.set(path, [...(this.#literal.get(path) ?? []), binding]);
+      } else {
+        this.#templates.push(binding);
+      }
+    }
+  }
+
+  /**
+   * The match, or the verbs that the path knows instead (none: an unknown path).
+   * @param path without its query
+   */
+  match(verb: string, path: string): Match | readonly string[] {
+    const allowed = new Set<string>();
+    for (const binding of this.#literal.get(path) ?? []) {
+      if (binding.verb === verb) return { binding, variables: new Map() };
+      allowed.add(binding.verb);
+    }
+    for (const binding of this.#templates) {
+      const variables = fit(binding, path);
+      if (variables === undefined) continue;
+      if (binding.verb === verb) return { binding, variables };
+      allowed.add(binding.verb);
+    }
+    return [...allowed].sort();
+  }
+}
+
+function fit(binding: Binding, path: string): Map<string, string> | undefined {
+  try {
+    return matchPath(binding.template, path);
+  } catch {
+    throw new AppError('INVALID_REQUEST', 'the path has a broken percent-encoding');
+  }
+}

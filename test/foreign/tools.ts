@@ -1,0 +1,87 @@
+/** The programs of other people that the tests here run, and the servers that they are run against. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type InChild, startDev } from '../start.ts';
+
+const FOLDER = path.join(import.meta.dirname, '..', '..', '.foreign');
+
+/** Where a tool that scripts/install-foreign.sh builds or downloads lies. */
+const INSTALLED: Readonly<Record<string, string>> = {
+  grpcurl: path.join(FOLDER, 'bin', 'grpcurl'),
+  'grpcurl-v1alpha': path.join(FOLDER, 'bin', 'grpcurl-v1alpha'),
+  python: path.join(FOLDER, 'python', 'bin', 'python'),
+};
+
+/** The tools' own folder before the system's. */
+export const TOOL_PATH = [path.join(FOLDER, 'bin'), process.env.PATH].join(path.delimiter);
+
+/**
+ * Where a tool is.
+ * @throws when it is not there: a test that cannot run fails
+ */
+export function tool(name: string): string {
+  const installed = INSTALLED[name];
+  const found =
+    installed === undefined
+      ? spawnSync(name, ['--version'], { stdio: 'ignore' }).error === undefined
+      : existsSync(installed);
+  if (!found) throw new Error(`${name} is missing; run: bash scripts/install-foreign.sh`);
+  return installed ?? name;
+}
+
+/** What a tool that ran to its end has printed. */
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How long a tool may take, in milliseconds. */
+const TOOL_MS_MAX = 60_000;
+
+/** Runs a tool to its end. */
+export async function runTool(
+  name: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
+  const child = spawn(tool(name), args, {
+    env: { ...process.env, PATH: TOOL_PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: TOOL_MS_MAX,
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve(status));
+  });
+  return { code, stdout, stderr };
+}
+
+/** Stops a server, and starts it again on the same port and data with the same flags. */
+export async function restart(
+  server: InChild,
+  args: readonly string[] = [],
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<InChild> {
+  await server.stop(signal);
+  return startDev({ args: [...args, '--listen', server.authority], folder: server.folder });
+}
+
+/** What TokenDetails tells of the demo key, but for its two instants: the documented example. */
+export const DEMO_DETAILS = {
+  md_permissions: [
+    { quote_level: 'QUOTE_LEVEL_DEPTH_OF_MARKET', delay_minutes: 0, mic: '#RBRD' },
+    { quote_level: 'QUOTE_LEVEL_DEPTH_OF_MARKET', delay_minutes: 0, mic: '#WWCP' },
+  ],
+  account_ids: ['1899011'],
+  readonly: false,
+};

@@ -1,0 +1,167 @@
+/** Starts servers for tests: in this process, or as people do, in one of its own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pino from 'pino';
+import { type Config, readCommandLine } from '../src/config.ts';
+import { type Server, type Surroundings, start, surroundings } from '../src/main.ts';
+
+const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
+
+export interface Started {
+  readonly port: number;
+  /** `127.0.0.1:PORT`. */
+  readonly authority: string;
+  /** `http://127.0.0.1:PORT`, or https. */
+  readonly url: string;
+  /** The demo key's secret. */
+  readonly secret: string;
+}
+
+/** A server in this process, with its log kept. */
+export interface InProcess extends Started, AsyncDisposable {
+  readonly server: Server;
+  /** The data folder. */
+  readonly folder: string;
+  /** Every line of the log, as it was written. */
+  readonly log: string[];
+  /** Stops it and starts it again on the same data and port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A new folder that is gone when the process ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'propusk-test-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function configOf(args: readonly string[]): Config {
+  const request = readCommandLine(args, {}, '0.0.0');
+  if (request.kind !== 'run') throw new Error(`not a command that runs: ${args.join(' ')}`);
+  return request.config;
+}
+
+/**
+ * Starts `propusk dev` in this process, on a free port and a new folder.
+ * @param args more flags, as on the command line
+ */
+export async function startHere(
+  args: readonly string[] = [],
+  change: Partial<Surroundings> = {},
+): Promise<InProcess> {
+  const folder = temporaryFolder();
+  const log: string[] = [];
+  const fixed = ['--data', folder, '--log-level', 'debug', '--drain-notice-ms', '20'];
+  const begin = async (port: number) => {
+    const config = configOf(['dev', '--listen', `127.0.0.1:${port}`, ...fixed, ...args]);
+    const kept = pino({ level: config.logLevel, base: null }, { write: (line) => log.push(line) });
+    return start(config, { ...surroundings(config), log: kept, ...change });
+  };
+  let server = await begin(0);
+  const { port } = server;
+  const authority = `127.0.0.1:${port}`;
+  const stop = () => server.stop();
+  return {
+    get server() {
+      return server;
+    },
+    port,
+    authority,
+    url: `${server.tls === undefined ? 'http' : 'https'}://${authority}`,
+    secret: server.demoKeys[0]?.secret ?? '',
+    folder,
+    log,
+    async restart() {
+      await server.stop();
+      server = await begin(port);
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** A server in a process of its own. */
+export interface InChild extends Started, AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly folder: string;
+  /** What it printed, so far. */
+  readonly output: { stdout: string; stderr: string };
+  /** Sends a signal and resolves with the exit code (null when the signal ended it). */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Runs `propusk` to its end. */
+export async function runProgram(
+  args: readonly string[],
+  options: { env?: Record<string, string>; node?: string } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(options.node ?? process.execPath, [PROGRAM, ...args], {
+    env: { PATH: process.env.PATH, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = collect(child);
+  const code = await ended(child);
+  return { code, ...output };
+}
+
+function collect(child: ChildProcess): { stdout: string; stderr: string } {
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text) => {
+    output.stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text) => {
+    output.stderr += text;
+  });
+  return output;
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once('close', (code) => resolve(code)));
+}
+
+/** Starts `propusk dev` as people do, on a free port (or `--listen` of args) and a new folder. */
+export async function startDev(
+  options: { args?: readonly string[]; env?: Record<string, string>; folder?: string } = {},
+): Promise<InChild> {
+  const folder = options.folder ?? temporaryFolder();
+  const args = ['dev', '--listen', '127.0.0.1:0', '--data', folder, ...(options.args ?? [])];
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    env: { PATH: process.env.PATH, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  process.on('exit', () => child.kill('SIGKILL'));
+  const output = collect(child);
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.on('data', () => output.stdout.includes('Ctrl+C') && resolve());
+    child.once('close', () => reject(new Error(`propusk did not start: ${output.stderr}`)));
+  });
+  const url = /(https?:\/\/\S+)\n/.exec(output.stdout)?.[1] ?? '';
+  const port = Number(new URL(url).port);
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal);
+    return ended(child);
+  };
+  return {
+    child,
+    folder,
+    output,
+    port,
+    authority: `127.0.0.1:${port}`,
+    url,
+    secret: /demo secret +(\S+)/.exec(output.stdout)?.[1] ?? '',
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop('SIGKILL');
+    },
+  };
+}
+
+/** A word that no other test has. */
+export function unique(): string {
+  return randomBytes(6).toString('hex');
+}

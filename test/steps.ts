@@ -1,0 +1,37 @@
+/** A clock that tests can step, and what they do to the records as an operator would. */
+import { type Clock, systemClock } from '../src/domain/clock.ts';
+import type { AuditEntry } from '../src/domain/model.ts';
+import type { Store } from '../src/store/store.ts';
+
+/** The machine's clock, and so many milliseconds more. */
+export class StepClock implements Clock {
+  offsetMs = 0;
+
+  now(): number {
+    return systemClock.now() + this.offsetMs;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+}
+
+function auditOf(action: string, target: string): AuditEntry {
+  const actor = 'operator:test';
+  return { atMs: Date.now(), actor, action, target, remoteAddress: '', detail: {} };
+}
+
+export async function revokeKey(store: Store, keyId: string): Promise<void> {
+  const audit = auditOf('key.revoke', `key:${keyId}`);
+  if (!(await store.revokeKey(keyId, Date.now(), audit))) throw new Error(`no key ${keyId}`);
+}
+
+export async function revokeSession(store: Store, sessionId: string): Promise<void> {
+  const audit = auditOf('session.revoke', `session:${sessionId}`);
+  if (!(await store.revokeSession(sessionId, Date.now(), audit))) throw new Error('no session');
+}
+
+/** What a token says; nothing is checked. */
+export function claimsOf(token: string): Record<string, unknown> & { jti: string; exp: number } {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}
