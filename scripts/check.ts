@@ -95,5 +95,5 @@ for (const { name, check } of STEPS) {
   failures++;
   process.stdout.write(`${wrong.trimEnd().replace(/^/gm, '     ')}\n`);
 }
-process.stdout.write(failures === 0 ? 'all checks passed\n' : `${failures} checks failed\n`);
+process.stdout.write(failures === 0 ? 'all checks passed\n' : `failed: ${failures}\n`);
 process.exitCode = failures === 0 ? 0 : 1;

@@ -24,6 +24,8 @@ function ownNode() {
 }
 
 function runUnder(node, args) {
+  // Arguments may hold a secret; other users of the machine read them off the process list.
+  process.title = path.basename(args[0]);
   // For the programs of node_modules/.bin that begin with `#!/usr/bin/env node`.
   const searched = [path.dirname(node), process.env.PATH].join(path.delimiter);
   const child = spawn(node, args, { stdio: 'inherit', env: { ...process.env, PATH: searched } });

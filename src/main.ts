@@ -87,7 +87,10 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const masterKey = openMasterKey(config, random);
   const tls = await openTls(config, clock);
   const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
-  const store = await openSqlite(database, { exclusive: true });
+  const store = await openSqlite(database, {
+    exclusive: true,
+    writeQueueMax: config.writeQueueMax,
+  });
   try {
     await checkDatabase(store, database, config, masterKey);
     const keys = config.mode === 'dev' ? demoKeys(masterKey, config.secret) : [];
@@ -263,8 +266,12 @@ function pages(
     return document;
   });
   if (config.mode === 'dev')
-    for (const [at, { headers, body }] of docsRoutes()) {
-      routes.set(at, () => ({ status: 200, headers: Object.entries(headers), body }));
+    for (const [at, resource] of docsRoutes()) {
+      routes.set(at, () => {
+        // The body is read when it is asked for.
+        const { headers, body } = resource;
+        return { status: 200, headers: Object.entries(headers), body };
+      });
     }
   return routes;
 }

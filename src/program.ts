@@ -18,7 +18,9 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
     const request = readCommandLine(args, process.env, PACKAGE.version);
     if (request.kind === 'done') return 0;
     const { config } = request;
-    const server = await start(config, surroundings(config));
+    const around = surroundings(config);
+    process.on('warning', (warning) => around.log.warn({ err: warning }, 'process warning'));
+    const server = await start(config, around);
     const readyMs = Math.round(performance.now() - startedMs);
     process.stdout.write(banner(config, server, readyMs));
     await stopSignal();

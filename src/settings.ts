@@ -185,6 +185,7 @@ export const SETTINGS = {
     'after SIGTERM, time in which calls that are on their way are still answered',
   ),
   drainMsMax: limit('--drain-ms-max <n>', 20_000, 'after SIGTERM, time for calls to finish'),
+  writeQueueMax: limit('--write-queue-max <n>', 8192, 'writes that wait for the database'),
   grantsCachedMax: limit('--grants-cached-max <n>', 200_000, 'grants held in memory'),
   tokensCachedMax: limit('--tokens-cached-max <n>', 50_000, 'verified tokens held in memory'),
 };

@@ -17,7 +17,8 @@ const SESSIONS = '/v1/sessions';
 const BODY = JSON.stringify({ secret: server.secret });
 
 function both(what: string, check: (client: RestClient) => Promise<void>): void {
-  for (const client of [four.rest1, four.rest2]) test(`${what}, ${client.name}`, () => check(client));
+  for (const client of [four.rest1, four.rest2])
+    test(`${what}, ${client.name}`, () => check(client));
 }
 
 function words(header: string | undefined): string[] {

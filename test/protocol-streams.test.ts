@@ -194,7 +194,8 @@ for (const method of ['Collect', 'Chat']) {
       [Buffer.from([0, 0x7f, 0, 0, 0]), '8'],
       [framed(2, encoded('x')), '3'],
       [framed(0x80, encoded('x')), '3'],
-      [framed(1, encoded('x')), '3'],
+      // gRPC's own rule: flagged as compressed, and no compression named.
+      [framed(1, encoded('x')), '13'],
     ] as const) {
       assert.equal((await sendRaw(method, [bad], { end: false })).status, status);
       assert.equal((await sendRaw(method, [good, bad], { end: false })).status, status);
@@ -205,12 +206,13 @@ for (const method of ['Collect', 'Chat']) {
 
 test('a bad frame of a unary call', async () => {
   for (const [chunks, status] of [
-    [[], '3'],
+    // gRPC's own rule: not exactly one message.
+    [[], '12'],
     [[Buffer.from([0])], '3'],
     [[Buffer.from([0, 0, 0, 0, 9, 1])], '3'],
     [[framed(0, Buffer.from([255, 255]))], '3'],
-    [[framed(0, encoded('a')), framed(0, encoded('b'))], '3'],
-    [[framed(1, encoded('a'))], '3'],
+    [[framed(0, encoded('a')), framed(0, encoded('b'))], '12'],
+    [[framed(1, encoded('a'))], '13'],
     [[framed(7, encoded('a'))], '3'],
     [[Buffer.from([0, 0x7f, 0, 0, 0])], '8'],
     [[framed(0, encoded('a'))], '0'],
@@ -262,7 +264,7 @@ test('a service that throws is INTERNAL, and its cause is in the log alone', asy
     assert.ok(!JSON.stringify(failure.status).includes('the cause'));
     if (client.protocol === 'rest') assert.equal(failure.httpStatus, 500);
   }
-  const lines = linesOf(server.log).filter((line) => line.code === 'INTERNAL');
+  const lines = linesOf(server.log).filter((line) => line.reason === 'INTERNAL');
   assert.equal(lines.length, four.all.length);
   for (const line of lines) assert.match(JSON.stringify(line.err), /the cause that nobody may see/);
 });

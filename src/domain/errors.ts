@@ -54,7 +54,7 @@ const TABLE = {
   TOKEN_INVALID: { code: Code.UNAUTHENTICATED, sentence: BAD_CREDENTIAL },
   /** A genuine token whose key holds no account, or holds none any more. */
   ACCOUNT_NOT_IN_TOKEN: { code: Code.NOT_FOUND, sentence: 'Счёт не был найден в токене' },
-  /** No such path (REST). */
+  /** No such path (REST), or no such service to tell the health of. */
   ROUTE_NOT_FOUND: { code: Code.NOT_FOUND },
   /** A known path with another verb (REST). */
   VERB_NOT_ALLOWED: { code: Code.UNIMPLEMENTED, httpStatus: 405 },
@@ -62,6 +62,10 @@ const TABLE = {
   METHOD_NOT_FOUND: { code: Code.UNIMPLEMENTED },
   /** A message encoding that is not spoken here, or gRPC without HTTP/2. */
   ENCODING_UNSUPPORTED: { code: Code.UNIMPLEMENTED },
+  /** A method that takes one message got none or several; the code is gRPC's own choice. */
+  MESSAGE_COUNT_WRONG: { code: Code.UNIMPLEMENTED },
+  /** A message is flagged as compressed, and no compression was named; likewise gRPC's choice. */
+  COMPRESSION_UNDECLARED: { code: Code.INTERNAL },
   /** A gRPC method that was called as neither gRPC nor gRPC-Web. */
   CONTENT_TYPE_UNSUPPORTED: { code: Code.UNIMPLEMENTED, httpStatus: 415 },
   /** A message over the limit; sending it again will not help. */

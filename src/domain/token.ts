@@ -11,6 +11,8 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 const ISSUER = 'propusk';
 /** Characters; ours have some 330. Longer ones are refused before any work is spent on them. */
 const TOKEN_LENGTH_MAX = 2048;
+/** The end of the year 9999, the last that a Timestamp can say; seconds since 1970. */
+const SECONDS_MAX = 253_402_300_799;
 
 export interface Claims {
   readonly clientId: string;
@@ -73,14 +75,13 @@ function readClaims(payload: string): Claims | undefined {
   const { sub, jti, key, iat, exp } = json;
   if (typeof sub !== 'string' || typeof jti !== 'string' || typeof key !== 'string')
     return undefined;
-  if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) return undefined;
-  return {
-    clientId: sub,
-    sessionId: jti,
-    keyId: key,
-    issuedAt: iat as number,
-    expiresAt: exp as number,
-  };
+  if (!isInstant(iat) || !isInstant(exp)) return undefined;
+  return { clientId: sub, sessionId: jti, keyId: key, issuedAt: iat, expiresAt: exp };
+}
+
+/** Whole seconds that a Timestamp can say. */
+function isInstant(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= SECONDS_MAX;
 }
 
 /** Reads tokens that any of its keys signed. It does not look at the time. */

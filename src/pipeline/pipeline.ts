@@ -163,7 +163,7 @@ export class Pipeline {
   #observe(call: Call, error: AppError | undefined, startedMs: number): void {
     const { log, clock } = this.#options;
     const code = error?.code ?? Code.OK;
-    const isOurs = code === Code.INTERNAL || code === Code.UNKNOWN || code === Code.DATA_LOSS;
+    const isOurs = error?.reason === 'INTERNAL';
     const level =
       error === undefined || code === Code.CANCELLED
         ? 'debug'

@@ -1,7 +1,7 @@
 /** The one place where an AppError becomes a google.rpc.Status, the same in every protocol. */
 import { create, createRegistry, type Registry } from '@bufbuild/protobuf';
 import { anyPack, DurationSchema } from '@bufbuild/protobuf/wkt';
-import { AppError, rowOf } from '../domain/errors.ts';
+import { AppError, type Code } from '../domain/errors.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -29,8 +29,23 @@ function milliseconds(ms: number) {
   });
 }
 
+/** An error whose whole Status was made elsewhere, and is passed on as it is. */
+export class StatusError extends AppError {
+  readonly status: Status;
+
+  constructor(status: Status) {
+    super('INTERNAL', status.message);
+    this.status = status;
+  }
+
+  override get code(): Code {
+    return this.status.code as Code;
+  }
+}
+
 /** The Status that callers get for an error. */
 export function statusOf(error: AppError): Status {
+  if (error instanceof StatusError) return error.status;
   const { retryAfterMs } = error;
   const { metadata, violations, limitPerMinute } = error.options;
   const details = [
@@ -58,7 +73,7 @@ export function statusOf(error: AppError): Status {
     const localized = create(LocalizedMessageSchema, { locale: 'ru', message: error.sentence });
     details.push(anyPack(LocalizedMessageSchema, localized));
   }
-  return create(StatusSchema, { code: rowOf(error.reason).code, message: error.message, details });
+  return create(StatusSchema, { code: error.code, message: error.message, details });
 }
 
 /** What anything thrown becomes: itself if it is an AppError, else INTERNAL with the cause kept. */

@@ -52,9 +52,10 @@ test('every kind of element is found under its full name', () => {
       },
     }),
   );
-  assert.deepEqual(Object.fromEntries(comments), Object.fromEntries(
-    places.map(([, name]) => [name, `about ${name}`]),
-  ));
+  assert.deepEqual(
+    Object.fromEntries(comments),
+    Object.fromEntries(places.map(([, name]) => [name, `about ${name}`])),
+  );
 });
 
 test('a trailing comment stands in for a leading one', () => {
@@ -64,7 +65,10 @@ test('a trailing comment stands in for a leading one', () => {
 });
 
 test('the lines of a paragraph are joined, paragraphs and lists are kept', () => {
-  assert.equal(commentOf(' One\n two.\n\n Three:\n - four\n - five\n'), 'One two.\n\nThree:\n- four\n- five');
+  assert.equal(
+    commentOf(' One\n two.\n\n Three:\n - four\n - five\n'),
+    'One two.\n\nThree:\n- four\n- five',
+  );
   assert.equal(commentOf(' One\r\n two.\r\n'), 'One two.');
 });
 

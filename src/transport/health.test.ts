@@ -6,9 +6,9 @@ import { AppError, Code } from '../domain/errors.ts';
 import {
   HealthCheckRequestSchema,
   type HealthCheckResponse,
-  HealthCheckResponse_ServingStatus as Status,
   HealthListRequestSchema,
-  Health as HealthService,
+  type Health as HealthService,
+  HealthCheckResponse_ServingStatus as Status,
 } from '../gen/health/v1/health_pb.js';
 import { Call, type ServiceImpl } from '../pipeline/call.ts';
 import { Health } from './health.ts';

@@ -4,10 +4,10 @@ import { AppError } from '../domain/errors.ts';
 import {
   type HealthCheckRequest,
   type HealthCheckResponse,
-  HealthCheckResponse_ServingStatus as Status,
   HealthCheckResponseSchema,
   HealthListResponseSchema,
   Health as HealthService,
+  HealthCheckResponse_ServingStatus as Status,
 } from '../gen/health/v1/health_pb.js';
 import { type Call, type Registration, register } from '../pipeline/call.ts';
 

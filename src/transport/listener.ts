@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly limits: ListenerLimits;
   readonly handle: (exchange: HttpExchange) => void;
-  /** Answers what Node's HTTP/1.1 parser refuses, before there is a request. */
+  /** Answers what is refused before it is a request to anybody. */
   readonly refuse: (exchange: HttpExchange, error: AppError) => void;
 }
 
@@ -129,10 +129,17 @@ export class Listener {
       requestTimeout: limits.requestMsMax,
       keepAliveTimeout: limits.idleMsMax,
       connectionsCheckingInterval: 1000,
+      // Refused by us: Node's own refusal has neither a Status nor a line in the log.
+      requireHostHeader: false,
     });
     server.on('request', (request, response) => {
       if (this.#isDraining) response.shouldKeepAlive = false;
-      handle(new Http1Exchange(request, response));
+      const exchange = new Http1Exchange(request, response);
+      if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+        refuse(exchange, new AppError('INVALID_REQUEST', 'the request has no Host header'));
+      } else {
+        handle(exchange);
+      }
     });
     server.on('checkExpectation', (request, response) => {
       handle(new Http1Exchange(request, response));
@@ -146,7 +153,7 @@ export class Listener {
     return server;
   }
 
-  #makeHttp2({ limits, handle }: ListenerOptions): http2.Http2Server {
+  #makeHttp2({ limits, handle, refuse }: ListenerOptions): http2.Http2Server {
     const server = http2.createServer({
       settings: {
         maxConcurrentStreams: limits.streamsPerConnectionMax,
@@ -159,8 +166,12 @@ export class Listener {
     });
     server.on('session', (session) => this.#watch(session));
     server.on('sessionError', () => {});
-    server.on('stream', (stream, headers) => {
-      handle(new Http2Exchange(stream as http2.ServerHttp2Stream, headers));
+    server.on('stream', (stream, headers, _flags, rawHeaders) => {
+      const exchange = new Http2Exchange(stream as http2.ServerHttp2Stream, headers);
+      // maxHeaderListSize is only told to the peer; nothing below us holds it to that.
+      const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 0);
+      if (bytes > limits.headerBytesMax) refuse(exchange, headersTooLarge());
+      else handle(exchange);
     });
     return server;
   }
@@ -210,11 +221,13 @@ export class Listener {
   }
 }
 
+function headersTooLarge(): AppError {
+  return new AppError('INVALID_REQUEST', 'the request headers are too large');
+}
+
 /** What Node's HTTP/1.1 parser found wrong. */
 function http1Fault(code: string | undefined): AppError {
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    return new AppError('INVALID_REQUEST', 'the request headers are too large');
-  }
+  if (code === 'HPE_HEADER_OVERFLOW') return headersTooLarge();
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new AppError('DEADLINE_EXCEEDED', 'the request did not arrive in time');
   }

@@ -30,7 +30,7 @@ const SCALARS: Readonly<Record<ScalarType, Schema>> = {
 
 function orNull(scalar: ScalarType): Schema {
   const schema = SCALARS[scalar];
-  return { ...schema, type: [schema['type'], 'null'] };
+  return { ...schema, type: [schema.type, 'null'] };
 }
 
 /** The types whose JSON is not that of a message. */
@@ -90,7 +90,8 @@ function nameTypes(types: ReadonlySet<DescType>): Map<DescType, string> {
   const short = (type: DescType) => type.typeName.slice(type.file.proto.package.length + 1);
   const counts = new Map<string, number>();
   for (const type of types) counts.set(short(type), (counts.get(short(type)) ?? 0) + 1);
-  const isAlone = (type: DescType) => type.file.proto.package !== '' && counts.get(short(type)) === 1;
+  const isAlone = (type: DescType) =>
+    type.file.proto.package !== '' && counts.get(short(type)) === 1;
   return new Map([...types].map((type) => [type, isAlone(type) ? short(type) : type.typeName]));
 }
 

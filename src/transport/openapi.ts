@@ -109,11 +109,12 @@ function fieldAt(message: DescMessage, name: string): DescField {
   return field;
 }
 
-/** A comment's first sentence, and what follows it. */
+/** A comment's first sentence, or its first line, and what follows it. */
 function summarize(comment: string | undefined): { summary?: string; description?: string } {
-  if (comment === undefined) return {};
-  const [, summary = '', rest = ''] = /^(.+?)(?:\.(?=\s|$)|\n\n|$)\s*([^]*)$/.exec(comment) ?? [];
-  return { summary, ...(rest !== '' && { description: rest }) };
+  const found = /^(.+?)(?:\.(?=\s|$)|(?=\n|$))\s*([\s\S]*)$/.exec(comment ?? '');
+  if (found === null) return {};
+  const [, summary = '', description = ''] = found;
+  return { summary, ...(description !== '' && { description }) };
 }
 
 function json(schema: Schema, more: object = {}): object {
@@ -256,11 +257,11 @@ export function openapi(
   const writer = new Writer(schemas, said);
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
-    const item = (paths[route.path] ??= {});
+    const item = paths[route.path] ?? {};
     if (item[route.verb] !== undefined) {
       throw new Error(`${route.verb.toUpperCase()} ${route.path} leads to two methods`);
     }
-    item[route.verb] = writer.operation(route);
+    paths[route.path] = { ...item, [route.verb]: writer.operation(route) };
   }
   const routed = new Set(routes.map(({ method }) => method.parent));
   const tags = [...routed].map((service) => {

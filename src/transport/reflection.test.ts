@@ -42,7 +42,7 @@ const AUTH_IMPORTS = [
 function infoOf(version: typeof V1 | typeof V1Alpha): Info {
   const all = reflection([AuthService, HealthService]);
   const registration = all.find(({ service }) => service.typeName === version.typeName);
-  return registration?.impl['serverReflectionInfo'] as unknown as Info;
+  return registration?.impl.serverReflectionInfo as unknown as Info;
 }
 
 async function* each<T>(items: readonly T[]): AsyncIterable<T> {
@@ -232,7 +232,7 @@ test('a client can build the contract from the answer', async () => {
   const [asked, ...imports] = filesOf(response);
   assert.ok(asked);
   const registry = createFileRegistry(asked, (name) => imports.find((one) => one.name === name));
-  const method = registry.getService(AuthService.typeName)?.method['tokenDetails'];
+  const method = registry.getService(AuthService.typeName)?.method.tokenDetails;
   assert.ok(method);
   assert.deepEqual(
     method.output.fields.map((field) => field.name),

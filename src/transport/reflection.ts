@@ -178,7 +178,11 @@ export function reflection(services: readonly DescService[]): Registration[] {
     serverReflectionInfo: (requests) =>
       converse(index, requests, (originalRequest, messageResponse) => {
         const validHost = originalRequest.host;
-        return create(ServerReflectionResponseSchema, { validHost, originalRequest, messageResponse });
+        return create(ServerReflectionResponseSchema, {
+          validHost,
+          originalRequest,
+          messageResponse,
+        });
       }),
   });
   const v1alpha = register(V1Alpha, {

@@ -104,7 +104,8 @@ export class Rest2Client extends RestClient {
 
   constructor(url: string) {
     super();
-    this.#session = http2.connect(url);
+    // Megabytes: large requests must not be what makes this client itself refuse an answer.
+    this.#session = http2.connect(url, { maxSessionMemory: 100 });
     this.#session.on('error', () => {});
   }
 

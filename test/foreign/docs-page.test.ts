@@ -1,13 +1,13 @@
 /** The docs page in a real browser: it shows the contract, sends requests, and stays at home. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
 import { startDev } from '../start.ts';
 
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 /** What a browser does by itself must not look like what the page does. */
 const QUIET = [
   '--no-sandbox',
@@ -75,7 +75,10 @@ async function open(page: Page, path: string): Promise<Locator> {
 }
 
 /** Sends a body with the page's own button. */
-async function send(operation: Locator, body: object): Promise<{ status: string; body: unknown }> {
+async function send(
+  operation: Locator,
+  body: object,
+): Promise<{ status: string | undefined; body: unknown }> {
   await operation.locator('textarea').first().fill(JSON.stringify(body));
   const page = operation.page();
   const answered = page.waitForResponse((response) => response.request().method() === 'POST');
@@ -83,14 +86,14 @@ async function send(operation: Locator, body: object): Promise<{ status: string;
   const sentStatus = (await answered).status();
   const shown = operation.locator('.live-responses-table tr.response');
   await shown.filter({ hasText: String(sentStatus) }).waitFor();
-  const status = await shown.locator('.response-col_status').innerText();
-  const text = await shown.locator('.highlight-code code').first().innerText();
-  return { status: status.trim(), body: JSON.parse(text) };
+  const status = await shown.locator('.response-col_status').textContent();
+  const text = await shown.locator('.highlight-code code').first().textContent();
+  return { status: status?.trim(), body: JSON.parse(text ?? '') };
 }
 
 test('the page shows every REST method, and no CSP rule is broken', async () => {
   const { page, foreignUrls, errors } = await visit();
-  const paths = await page.locator('.opblock-summary-path').allInnerTexts();
+  const paths = await page.locator('.opblock-summary-path').allTextContents();
   // The viewer puts zero-width spaces where a path may wrap.
   const shown = paths.map((path) => path.replaceAll('\u200b', ''));
   assert.ok(shown.includes('/v1/sessions'), shown.join());
@@ -139,4 +142,13 @@ test('a request that is sent from the page is answered in the page', async () =>
 test('another page may not frame it', async () => {
   const response = await fetch(new URL('/docs', server.url));
   assert.match(response.headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
+});
+
+test('nothing that reports to its maker is installed with the page', async () => {
+  const lock = await readFile(new URL('../../package-lock.json', import.meta.url), 'utf8');
+  const packages = Object.entries<{ name?: string }>(JSON.parse(lock).packages);
+  // An entry has a name where the package is not the one that its folder says.
+  const names = packages.map(([place, { name }]) => name ?? place.split('node_modules/').at(-1));
+  assert.ok(names.includes('swagger-ui-dist'));
+  assert.ok(!names.includes('@scarf/scarf'), 'see docs/decisions/0004-docs-viewer.md');
 });

@@ -46,7 +46,10 @@ for (const name of ['grpcurl', 'grpcurl-v1alpha']) {
     const services = (await grpcurl(name, ...flags, server.authority, 'list')).trim().split('\n');
     assert.ok(services.includes(SERVICE), services.join());
     const described = await grpcurl(name, ...flags, server.authority, 'describe', SERVICE);
-    assert.match(described, /rpc TokenDetails ?\( ?\.grpc\.tradeapi\.v1\.auth\.TokenDetailsRequest/);
+    assert.match(
+      described,
+      /rpc TokenDetails ?\( ?\.grpc\.tradeapi\.v1\.auth\.TokenDetailsRequest/,
+    );
     assert.match(described, /post: ?"\/v1\/sessions\/details"/);
     const message = `${SERVICE.replace('AuthService', 'MDPermission')}`;
     const fields = await grpcurl(name, ...flags, server.authority, 'describe', message);

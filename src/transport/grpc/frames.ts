@@ -87,7 +87,10 @@ export async function unpack(
   if (flags === 0) return data;
   if (flags !== FLAG_COMPRESSED) throw invalid(`a message has unknown flags ${flags}`);
   if (encoding === 'identity') {
-    throw invalid('a message is flagged as compressed, but grpc-encoding names no compression');
+    throw new AppError(
+      'COMPRESSION_UNDECLARED',
+      'a message is flagged as compressed, but grpc-encoding names no compression',
+    );
   }
   try {
     return await gunzipAsync(data, { maxOutputLength: bytesMax });

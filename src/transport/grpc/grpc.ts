@@ -71,11 +71,13 @@ export class GrpcExchange implements Exchange {
     const reader = new FrameReader(this.#limits.bodyBytesMax);
     reader.push(body);
     const first = reader.next();
-    if (first === undefined) {
-      reader.end();
-      throw new AppError('INVALID_REQUEST', 'this method takes one message, and none was sent');
-    }
+    const second = first && reader.next();
     reader.end();
+    if (first === undefined || second !== undefined) {
+      const sent = first === undefined ? 'none was' : 'several were';
+      const message = `this method takes one message, and ${sent} sent`;
+      throw new AppError('MESSAGE_COUNT_WRONG', message);
+    }
     return this.#decode(first, encoding);
   }
 
@@ -100,6 +102,8 @@ export class GrpcExchange implements Exchange {
 
   finish(call: Call, error: AppError | undefined): void {
     const trailers = [...statusTrailers(error), ...call.responseTrailers];
+    // Headers of the service's own would be taken for trailers in an answer of trailers only.
+    if (call.responseHeaders.length > 0) this.#start(call);
     if (this.#isWeb) {
       this.#start(call);
       const block = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('');

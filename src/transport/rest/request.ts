@@ -9,12 +9,12 @@ import {
   type Message,
   ScalarType,
 } from '@bufbuild/protobuf';
-import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { isWrapperDesc, ValueSchema } from '@bufbuild/protobuf/wkt';
 import { AppError } from '../../domain/errors.ts';
+import { fieldNamed, isObject, READ_OPTIONS } from './fields.ts';
 import type { Match } from './router.ts';
+import { asInvalid } from './violations.ts';
 
-const READ_OPTIONS = { ignoreUnknownFields: true } as const;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -27,13 +27,15 @@ export function readRequest(match: Match, query: string, body: Uint8Array): Mess
   const { binding, variables } = match;
   const { input } = binding.method;
   const text = decodeText(body);
+  let json: JsonObject | undefined;
   try {
     if (binding.body === '*' && variables.size === 0 && !mayHoldLists(input)) {
       return fromJsonString(input, text, READ_OPTIONS);
     }
-    return fromJson(input, gather(match, query, text), READ_OPTIONS);
+    json = gather(match, query, text);
+    return fromJson(input, json, READ_OPTIONS);
   } catch (error) {
-    throw asInvalid(error, input);
+    throw asInvalid(error, input, json ?? text);
   }
 }
 
@@ -70,14 +72,6 @@ function gather({ binding, variables }: Match, query: string, text: string): Jso
   }
   for (const [fieldPath, value] of variables) put(input, json, fieldPath.split('.'), value);
   return json;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function fieldNamed(message: DescMessage, name: string): DescField | undefined {
-  return message.fields.find((field) => field.name === name || field.jsonName === name);
 }
 
 /** Sets one field from text, whichever of its names it went by before. Unknown fields are ignored. */
@@ -157,44 +151,4 @@ function isIndexed(value: JsonObject): boolean {
   // Such keys come in ascending order, whatever order they were written in.
   const keys = Object.keys(value);
   return keys.length > 0 && keys.every((key, i) => key === String(i));
-}
-
-/** What a field takes, in words. */
-function kindOf(field: DescField): string {
-  const one = field.enum?.typeName ?? field.message?.typeName;
-  const scalar = field.scalar === undefined ? undefined : ScalarType[field.scalar]?.toLowerCase();
-  const kind = one ?? scalar ?? 'map';
-  return field.fieldKind === 'list' ? `a list of ${kind}` : kind;
-}
-
-/**
- * Says what is wrong without quoting the request: its values may be secrets, and errors are logged.
- */
-function asInvalid(error: unknown, input: DescMessage): AppError {
-  if (error instanceof AppError) return error;
-  const cause = (error as Error).cause;
-  if (cause instanceof SyntaxError) {
-    const position = /at position \d+/.exec(cause.message)?.[0];
-    const where = position === undefined ? 'it ends too early or breaks off' : `broken ${position}`;
-    return new AppError('INVALID_REQUEST', `the body is not JSON: ${where}`);
-  }
-  if (isFieldError(cause)) {
-    const at = cause.field();
-    const description =
-      at.kind === 'oneof'
-        ? `only one of ${at.fields.map((f) => f.name).join(', ')} may be set`
-        : cause.message.startsWith('set multiple times')
-          ? 'is set more than once'
-          : `takes ${kindOf(at as DescField)}`;
-    return new AppError('INVALID_REQUEST', `${at.name}: ${description}`, {
-      violations: [{ field: at.name, description }],
-    });
-  }
-  const { message } = error as Error;
-  const duplicate = /duplicate object key ("[\w.-]{1,64}")/.exec(message)?.[1];
-  if (duplicate !== undefined) {
-    return new AppError('INVALID_REQUEST', `the body has the key ${duplicate} more than once`);
-  }
-  const type = /message ([\w.]+) from JSON/.exec(message)?.[1] ?? input.typeName;
-  return new AppError('INVALID_REQUEST', `the body is not the JSON form of a ${type}`);
 }

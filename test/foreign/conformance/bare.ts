@@ -1,0 +1,46 @@
+/**
+ * Takes away what our contract adds to every error and the suite does not expect. It compares the
+ * details of errors to the letter, and it takes `application/json` with an error's HTTP status for
+ * an error of the Connect protocol, which is not spoken here.
+ */
+import { fromBinary } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import { ErrorInfoSchema } from '../../../src/gen/google/rpc/error_details_pb.js';
+import { StatusSchema } from '../../../src/gen/google/rpc/status_pb.js';
+import type { Metadata } from '../../../src/pipeline/call.ts';
+import { FLAG_TRAILERS, frame } from '../../../src/transport/grpc/frames.ts';
+import type { HttpExchange } from '../../../src/transport/http.ts';
+
+const DETAILS = 'grpc-status-details-bin';
+const PREFIX_BYTES = 5;
+
+/** True for details that an AppError of ours has, and no error that the suite asked for. */
+function isOurs(details: string): boolean {
+  const status = fromBinary(StatusSchema, Buffer.from(details, 'base64'));
+  return status.details.some((detail) => anyUnpack(detail, ErrorInfoSchema)?.domain === 'propusk');
+}
+
+function without(headers: readonly Metadata[]): Metadata[] {
+  return headers.flatMap(([name, value]): Metadata[] => {
+    if (name === DETAILS && isOurs(value)) return [];
+    return [[name, name === 'content-type' && value === 'application/json' ? 'text/json' : value]];
+  });
+}
+
+/** The same exchange, whose answers carry the suite's own details alone. */
+export function bare(exchange: HttpExchange): HttpExchange {
+  const { end, send, write } = exchange;
+  exchange.end = (trailers = []) => end.call(exchange, without(trailers));
+  exchange.send = (status, headers, body) => send.call(exchange, status, without(headers), body);
+  exchange.write = (chunk) => {
+    if (chunk[0] !== FLAG_TRAILERS) return write.call(exchange, chunk);
+    const lines = Buffer.from(chunk.subarray(PREFIX_BYTES)).toString().split('\r\n').slice(0, -1);
+    const trailers = lines.map((line): Metadata => {
+      const at = line.indexOf(': ');
+      return [line.slice(0, at), line.slice(at + 2)];
+    });
+    const kept = without(trailers).map(([name, value]) => `${name}: ${value}\r\n`);
+    return write.call(exchange, frame(FLAG_TRAILERS, Buffer.from(kept.join(''))));
+  };
+  return exchange;
+}
