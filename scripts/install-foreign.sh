@@ -44,6 +44,16 @@ install_go() {
 
 install_go grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl "$GRPCURL_VERSION"
 install_go grpcurl-v1alpha github.com/fullstorydev/grpcurl/cmd/grpcurl "$GRPCURL_V1ALPHA_VERSION"
+conformance=connectrpc.com/conformance
+install_go connectconformance "$conformance/cmd/connectconformance" "$CONFORMANCE_VERSION"
+
+# the suite's messages, for the server that it tests
+image=$folder/conformance.binpb
+if [ ! -e "$image" ] || [ "$folder/connectconformance.version" -nt "$image" ]; then
+  retry go mod download "$conformance@$CONFORMANCE_VERSION"
+  module=$(go env GOMODCACHE)/$conformance@$CONFORMANCE_VERSION
+  node_modules/.bin/buf build "$module/proto" -o "$image"
+fi
 
 # word by word: the list has one package a line
 # shellcheck disable=SC2086

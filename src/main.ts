@@ -10,16 +10,9 @@ import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
+import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
-import {
-  FileError,
-  makeFolder,
-  ownMasterKey,
-  readMasterKey,
-  readTls,
-  selfSigned,
-  type TlsFiles,
-} from './ops/files.ts';
+import { FileError, makeFolder, ownMasterKey, readMasterKey } from './ops/files.ts';
 import { openSigningKeys } from './ops/signing-keys.ts';
 import { type Registration, register } from './pipeline/call.ts';
 import { Faults, parseFault } from './pipeline/faults.ts';
@@ -215,7 +208,9 @@ async function listen(
   });
   isServing = true;
   health.setServing(true);
+  const unfollow = tls && followNewTls(tls, listener, around.log);
   const stop = async () => {
+    unfollow?.();
     isServing = false;
     health.setServing(false);
     // Those who watch the health hear of it before their streams end.
@@ -227,6 +222,17 @@ async function listen(
     await store.close();
   };
   return { port, stop };
+}
+
+/** Certificates are renewed while the server runs. */
+function followNewTls(tls: TlsFiles, listener: Listener, log: Log): () => void {
+  const use = (files: TlsFiles) => {
+    listener.setTls(files);
+    log.info({ file: files.certFile }, 'new TLS certificate');
+  };
+  return followTls(tls, use, (error) =>
+    log.error(`kept the old TLS certificate: ${error.message}`),
+  );
 }
 
 function sleep(ms: number): Promise<void> {

@@ -173,6 +173,11 @@ export const SETTINGS = {
   idleMsMax: limit('--idle-ms-max <n>', 120_000, 'time that a connection may be idle'),
   sniffMsMax: limit('--sniff-ms-max <n>', 10_000, 'time for a connection to show its protocol'),
   connectionsMax: limit('--connections-max <n>', 20_000, 'connections at a time'),
+  connectionsPerAddressMax: limit(
+    '--connections-per-address-max <n>',
+    10_000,
+    'connections at a time from one address',
+  ),
   streamsPerConnectionMax: limit(
     '--streams-per-connection-max <n>',
     1000,

@@ -154,6 +154,7 @@ describe('the reader of imports', () => {
       ['service/a.ts', "import type { A } from '../grants/b.ts';"],
       ['service/a.ts', "import { create } from '@bufbuild/protobuf/wkt';"],
       ['service/a.test.ts', "import fc from 'fast-check';"],
+      ['grants/a.test.ts', "import { openSqlite } from '../store/sqlite/sqlite.ts';"],
       ['transport/rest/a.ts', "import a from '../../pipeline/b.ts';"],
       ['main.ts', "new URL('../package.json', import.meta.url)"],
     ];
@@ -163,6 +164,8 @@ describe('the reader of imports', () => {
       ['domain/a.ts', "import a from 'crypto';"],
       ['domain/a.ts', "import a from '../store/store.ts';"],
       ['domain/a.test.ts', "import a from '../store/store.ts';"],
+      ['grants/a.ts', "import { openSqlite } from '../store/sqlite/sqlite.ts';"],
+      ['grants/a.test.ts', "import a from '../service/auth.ts';"],
       ['service/a.ts', "import { A } from '../grants/b.ts';"],
       ['service/a.ts', "import type { A } from '../store/sqlite/sqlite.ts';"],
       ['service/a.ts', "import a from '@bufbuild/protobufjs';"],

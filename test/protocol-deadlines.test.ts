@@ -149,6 +149,6 @@ test('callers that leave at any moment do not disturb the server', async () => {
   };
   for (let i = 0; i < 40; i++) await leave(i % 8);
   for (const client of four.all) assert.ok(await client.auth(server.secret));
-  const ours = linesOf(server.log).filter((line) => line.code === 'INTERNAL');
+  const ours = linesOf(server.log).filter((line) => line.reason === 'INTERNAL');
   assert.deepEqual(ours, []);
 });

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Config, ConfigError, readCommandLine } from './config.ts';
+import { type Mode, SETTINGS, type Setting } from './settings.ts';
+
+type Env = Record<string, string>;
+
+const SERVE_ENV: Env = {
+  PROPUSK_DATABASE: 'sqlite::memory:',
+  PROPUSK_MASTER_KEY: '00'.repeat(32),
+};
+
+function read(args: readonly string[], env: Env = {}): Config {
+  const request = readCommandLine(args, env, '1.2.3');
+  assert.equal(request.kind, 'run');
+  return request.kind === 'run' ? request.config : assert.fail();
+}
+
+function linesOf(args: readonly string[], env: Env = {}): readonly string[] {
+  try {
+    readCommandLine(args, env, '1.2.3');
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.lines;
+  }
+  return [];
+}
+
+interface Row {
+  readonly name: keyof typeof SETTINGS;
+  readonly row: Setting<unknown>;
+  readonly flag: string;
+  readonly variable: string;
+  readonly mode: Mode;
+}
+
+const ROWS: Row[] = Object.entries(SETTINGS).map(([name, row]: [string, Setting<unknown>]) => {
+  const [flag = ''] = row.flags.split(' ');
+  const variable = `PROPUSK_${flag.slice(2).replaceAll('-', '_').toUpperCase()}`;
+  return { name: name as Row['name'], row, flag, variable, mode: row.mode ?? 'dev' };
+});
+
+const COUNTS = ['0', '-1', '1.5', '1e3', 'many', '2147483648', ' 1', '0x10', '٣'];
+const TRUTHS = ['maybe', '2', ' true'];
+
+/** For each setting: a good text, what it is read as, and texts that it refuses. */
+const TEXTS: Record<keyof typeof SETTINGS, [good: string, read: unknown, bad: readonly string[]]> =
+  {
+    listen: [
+      '[::1]:0',
+      { host: '::1', port: 0 },
+      [
+        '8080',
+        ':8080',
+        'host',
+        'host:',
+        'host:65536',
+        'host:x',
+        '::1:80',
+        '[::1]',
+        'a:1:2',
+        'a:-1',
+      ],
+    ],
+    data: ['some/folder', 'some/folder', ['']],
+    database: [
+      'sqlite:a b.db',
+      'sqlite:a b.db',
+      ['', 'sqlite:', 'a.db', 'postgres://x', 'SQLITE:x'],
+    ],
+    sessionTtlSeconds: [
+      '1h30m',
+      5400,
+      ['', '15', '4s', '4999ms', '5500ms', '366d', 'x', '-5s', '1.5m', '15 m', '0s'],
+    ],
+    secret: ['any words', 'any words', ['']],
+    faults: ['Auth=500', ['Auth=500'], ['']],
+    masterKeyFile: ['master.key', 'master.key', ['']],
+    tls: ['yes', true, TRUTHS],
+    tlsName: ['example.org', 'example.org', ['']],
+    tlsCert: ['c.pem', 'c.pem', ['']],
+    tlsKey: ['k.pem', 'k.pem', ['']],
+    reflection: ['off', false, ['', ...TRUTHS]],
+    corsOrigins: [
+      'https://example.org',
+      ['https://example.org'],
+      ['', '*', 'null', 'example.org', 'https://example.org/', 'https://a.b/c', 'HTTPS://a.b'],
+    ],
+    logLevel: ['warn', 'warn', ['', 'loud', 'INFO', 'trace']],
+    bodyBytesMax: ['1', 1, COUNTS],
+    headerBytesMax: ['2', 2, COUNTS],
+    headerMsMax: ['3', 3, COUNTS],
+    requestMsMax: ['20000', 20_000, COUNTS],
+    idleMsMax: ['5', 5, COUNTS],
+    sniffMsMax: ['6', 6, COUNTS],
+    connectionsMax: ['7', 7, COUNTS],
+    streamsPerConnectionMax: ['8', 8, COUNTS],
+    deadlineMsMax: ['9', 9, COUNTS],
+    drainNoticeMs: ['10', 10, COUNTS],
+    drainMsMax: ['2147483647', 2_147_483_647, COUNTS],
+    grantsCachedMax: ['12', 12, COUNTS],
+    tokensCachedMax: ['13', 13, COUNTS],
+  };
+
+/** What this row needs beside it, so that it is judged alone. */
+function around({ name, mode }: Row): { mode: Mode; args: string[]; env: Env } {
+  const pair = { tlsCert: ['--tls-key', 'k'], tlsKey: ['--tls-cert', 'c'] } as Env & object;
+  const args = (pair as Record<string, string[]>)[name] ?? [];
+  const { PROPUSK_DATABASE = '', PROPUSK_MASTER_KEY = '' } = SERVE_ENV;
+  if (mode === 'dev') return { mode, args, env: {} };
+  const env =
+    name === 'masterKeyFile' ? { PROPUSK_DATABASE } : { PROPUSK_DATABASE, PROPUSK_MASTER_KEY };
+  return { mode, args, env };
+}
+
+/** A flag and its text in one word, so that a text may begin with a dash. */
+function given(row: Row, text: string): string {
+  return row.row.flags.includes('<') ? `${row.flag}=${text}` : row.flag;
+}
+
+for (const row of ROWS) {
+  const [good, expected, bad] = TEXTS[row.name];
+  const { mode, args, env } = around(row);
+
+  test(`${row.flag}: a good value, by flag and by environment`, () => {
+    assert.deepEqual(read([mode, ...args, given(row, good)], env)[row.name], expected);
+    assert.deepEqual(read([mode, ...args], { ...env, [row.variable]: good })[row.name], expected);
+  });
+
+  test(`${row.flag}: bad values are told in one line that names where they came from`, () => {
+    for (const text of bad) {
+      if (row.row.flags.includes('<')) {
+        const lines = linesOf([mode, ...args, given(row, text)], env);
+        assert.equal(lines.length, 1, `${text}: ${lines}`);
+        assert.ok(lines[0]?.startsWith(`${row.flag}: `), lines[0]);
+        assert.ok(!lines[0]?.includes('\n'));
+      }
+      const lines = linesOf([mode, ...args], { ...env, [row.variable]: text });
+      assert.equal(lines.length, 1, `${text}: ${lines}`);
+      assert.ok(lines[0]?.startsWith(`${row.variable}: `), lines[0]);
+    }
+  });
+
+  test(`${row.flag}: the flag beats the environment`, () => {
+    const other = { ...env, [row.variable]: bad[0] ?? '' };
+    assert.deepEqual(read([mode, ...args, given(row, good)], other)[row.name], expected);
+  });
+}
+
+test('every bad setting is told, never one alone', () => {
+  const bad = ROWS.filter(({ row, mode }) => mode === 'dev' && row.flags.includes('<'));
+  const args = bad.map((row) => given(row, TEXTS[row.name][2][0] ?? ''));
+  const lines = linesOf(['dev', ...args], { PROPUSK_TLS: 'maybe' });
+  assert.deepEqual(
+    lines.map((line) => line.split(':')[0]).sort(),
+    [...bad.map(({ flag }) => flag), 'PROPUSK_TLS'].sort(),
+  );
+});
+
+test('without anything there are the documented defaults', () => {
+  const config = read(['dev']);
+  assert.equal(config.mode, 'dev');
+  for (const { name, row } of ROWS) {
+    const fallback = row.fallback === undefined ? undefined : row.read(row.fallback);
+    assert.deepEqual(config[name], row.repeatable ? [] : fallback, name);
+  }
+  assert.equal(config.sessionTtlSeconds, 903);
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 });
+  assert.ok(Object.isFrozen(config));
+});
+
+test('a flag may be given again where it is repeatable; its variable takes commas', () => {
+  const origins = ['https://a.example', 'https://b.example'];
+  const args = origins.flatMap((each) => ['--cors-origin', each]);
+  assert.deepEqual(read(['dev', ...args]).corsOrigins, origins);
+  const env = { PROPUSK_CORS_ORIGIN: origins.join(',') };
+  assert.deepEqual(read(['dev'], env).corsOrigins, origins);
+});
+
+test('serve says all that it needs', () => {
+  const lines = linesOf(['serve']);
+  assert.equal(lines.length, 2);
+  assert.match(lines[0] ?? '', /--database is missing/);
+  assert.match(lines[1] ?? '', /PROPUSK_MASTER_KEY or --master-key-file/);
+  assert.equal(read(['serve'], SERVE_ENV).mode, 'serve');
+  const both = linesOf(['serve', '--master-key-file=k'], SERVE_ENV);
+  assert.equal(both.length, 1);
+  assert.match(both[0] ?? '', /both set/);
+});
+
+test('what is for testing cannot be had in serve, nor the reverse', () => {
+  for (const { row, flag, variable, name } of ROWS) {
+    if (row.mode === undefined) continue;
+    const other = row.mode === 'dev' ? 'serve' : 'dev';
+    const lines = linesOf([other, `${flag}=x`], SERVE_ENV);
+    assert.equal(lines.length, 1);
+    assert.match(lines[0] ?? '', new RegExp(`unknown option '${flag}=x'`));
+    // In the environment it may be there for another command; it has no effect.
+    const config = read([other], { ...SERVE_ENV, [variable]: 'x' });
+    assert.deepEqual(config[name], row.repeatable ? [] : undefined);
+  }
+});
+
+test('settings that do not fit each other', () => {
+  for (const flag of ['--tls-cert=c', '--tls-key=k']) {
+    assert.match(linesOf(['dev', flag]).join(), /--tls-cert and --tls-key go together/);
+  }
+  const lines = linesOf(['dev', '--header-ms-max=2000', '--request-ms-max=1000']);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /--header-ms-max/);
+});
+
+test('what is no command or flag is told in one line, with where to look', () => {
+  for (const args of [
+    ['nonsense'],
+    ['serv'],
+    ['dev', 'more'],
+    ['dev', '--nonsense'],
+    ['dev', '--liste', 'x'],
+    ['dev', '--listen'],
+    ['--nonsense'],
+    ['dev', '-x'],
+  ]) {
+    const lines = linesOf(args);
+    assert.equal(lines.length, 1, args.join(' '));
+    assert.match(lines[0] ?? '', /; see propusk --help$/);
+    assert.ok(!lines[0]?.includes('\n'), lines[0]);
+  }
+});

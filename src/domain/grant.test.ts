@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { grantOf } from './grant.ts';
+import type { ApiKey, Holdings } from './model.ts';
+import { type Permission, QuoteLevel } from './permission.ts';
+
+const NOW = 1_000_000;
+
+function permission(conditionValue: string): Permission {
+  return {
+    quoteLevel: QuoteLevel.LAST_PRICE,
+    delayMinutes: 0,
+    conditionKind: 'mic',
+    conditionValue,
+  };
+}
+
+function subscription(id: string, startsAtMs: number, endsAtMs: number | null) {
+  const permissions = [permission(id)];
+  return { id, clientId: 'c', planId: id, startsAtMs, endsAtMs, permissions };
+}
+
+function holdings(change: Partial<Holdings> & { key?: Partial<ApiKey> } = {}): Holdings {
+  return {
+    accounts: [
+      { id: 'b', clientId: 'c', readonly: false },
+      { id: 'a', clientId: 'c', readonly: true },
+    ],
+    subscriptions: [],
+    ...change,
+    key: {
+      id: 'k',
+      clientId: 'c',
+      label: '',
+      secretMac: '',
+      allAccounts: true,
+      accountIds: [],
+      readonly: false,
+      expiresAtMs: null,
+      revokedAtMs: null,
+      ...change.key,
+    },
+  };
+}
+
+test('all accounts of the client, or those of the key, sorted', () => {
+  assert.deepEqual(grantOf(holdings(), NOW).accountIds, ['a', 'b']);
+  const key = { allAccounts: false, accountIds: ['b', 'gone'] };
+  assert.deepEqual(grantOf(holdings({ key } as never), NOW).accountIds, ['b']);
+  const none = { allAccounts: false, accountIds: [] };
+  assert.deepEqual(grantOf(holdings({ key: none } as never), NOW).accountIds, []);
+});
+
+test('readonly: the key is, or every account that it reaches is', () => {
+  const isReadonly = (change: Parameters<typeof holdings>[0]) =>
+    grantOf(holdings(change), NOW).readonly;
+  assert.equal(isReadonly({}), false, 'mixed accounts');
+  assert.equal(isReadonly({ key: { readonly: true } } as never), true);
+  assert.equal(isReadonly({ key: { allAccounts: false, accountIds: ['a'] } } as never), true);
+  assert.equal(isReadonly({ key: { allAccounts: false, accountIds: ['b'] } } as never), false);
+  assert.equal(isReadonly({ accounts: [] }), false, 'no account at all');
+});
+
+test('a subscription holds from its start, up to its end and not at it', () => {
+  const micsAt = (nowMs: number) =>
+    grantOf(holdings({ subscriptions: [subscription('s', 100, 200)] }), nowMs).permissions.map(
+      ({ conditionValue }) => conditionValue,
+    );
+  assert.deepEqual(micsAt(99), []);
+  assert.deepEqual(micsAt(100), ['s']);
+  assert.deepEqual(micsAt(199), ['s']);
+  assert.deepEqual(micsAt(200), []);
+});
+
+test('a key that is revoked or has expired is refused, revoked first', () => {
+  const refusal = (key: Partial<ApiKey>) => grantOf(holdings({ key } as never), NOW).refusal;
+  assert.equal(refusal({}), null);
+  assert.equal(refusal({ expiresAtMs: NOW + 1 }), null);
+  assert.equal(refusal({ expiresAtMs: NOW }), 'KEY_EXPIRED');
+  assert.equal(refusal({ revokedAtMs: 1 }), 'KEY_REVOKED');
+  assert.equal(refusal({ revokedAtMs: 1, expiresAtMs: 1 }), 'KEY_REVOKED');
+});
+
+test('a grant changes by itself at the next of its instants, and never at a past one', () => {
+  const at = (change: Parameters<typeof holdings>[0]) => grantOf(holdings(change), NOW).changesAtMs;
+  assert.equal(at({}), Number.POSITIVE_INFINITY);
+  assert.equal(at({ key: { expiresAtMs: NOW + 5 } } as never), NOW + 5);
+  assert.equal(at({ key: { expiresAtMs: NOW } } as never), Number.POSITIVE_INFINITY);
+  const subscriptions = [
+    subscription('past', NOW - 10, NOW - 5),
+    subscription('now', NOW, NOW + 30),
+    subscription('later', NOW + 20, null),
+  ];
+  assert.equal(at({ subscriptions }), NOW + 20);
+  assert.equal(at({ subscriptions, key: { expiresAtMs: NOW + 1 } } as never), NOW + 1);
+});

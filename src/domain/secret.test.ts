@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { formatSecret, isWellFormedSecret } from './secret.ts';
+
+const bits = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => Buffer.from(bytes));
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+test('a secret has one form, that scanners can find', () => {
+  fc.assert(
+    fc.property(bits, (each) => {
+      const secret = formatSecret(each);
+      assert.match(secret, /^psk_[0-9A-Za-z]{33}$/);
+      assert.ok(isWellFormedSecret(secret));
+    }),
+  );
+});
+
+test('other bits are another secret', () => {
+  fc.assert(
+    fc.property(bits, bits, (a, b) => {
+      assert.equal(formatSecret(a) === formatSecret(b), a.equals(b));
+    }),
+  );
+  for (const each of [Buffer.alloc(20), Buffer.alloc(20, 0xff)]) {
+    assert.ok(isWellFormedSecret(formatSecret(each)));
+  }
+});
+
+test('a typo does not pass the checksum', () => {
+  const at = fc.nat({ max: 32 });
+  const character = fc.constantFrom(...ALPHABET);
+  let passed = 0;
+  fc.assert(
+    fc.property(bits, at, character, (each, i, c) => {
+      const secret = formatSecret(each);
+      const typo = secret.slice(0, 4 + i) + c + secret.slice(5 + i);
+      if (typo !== secret && isWellFormedSecret(typo)) passed++;
+    }),
+    { numRuns: 1000 },
+  );
+  // Once in 2^32, so never here.
+  assert.equal(passed, 0);
+});
+
+test('what is of another form is not well-formed', () => {
+  const secret = formatSecret(randomBytes(20));
+  for (const other of [
+    '',
+    'psk_',
+    secret.slice(4),
+    `${secret}0`,
+    ` ${secret}`,
+    secret.slice(0, -1),
+  ]) {
+    assert.ok(!isWellFormedSecret(other), other);
+  }
+});

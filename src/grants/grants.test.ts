@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import fc from 'fast-check';
+import type { Clock } from '../domain/clock.ts';
+import { type Grant, grantOf } from '../domain/grant.ts';
+import type { ApiKey, Holdings } from '../domain/model.ts';
+import { Changes } from '../store/changes.ts';
+import type { Change, RevokedSession, Store } from '../store/store.ts';
+import { Grants } from './grants.ts';
+
+class FakeClock implements Clock {
+  ms = 1000;
+
+  now(): number {
+    return this.ms;
+  }
+
+  monotonic(): number {
+    return this.ms;
+  }
+}
+
+const KEYS = ['k0', 'k1', 'k2'];
+
+function keyOf(id: string): ApiKey {
+  return {
+    id,
+    clientId: id === 'k2' ? 'c2' : 'c1',
+    label: '',
+    secretMac: '',
+    allAccounts: true,
+    accountIds: [],
+    readonly: false,
+    expiresAtMs: null,
+    revokedAtMs: null,
+  };
+}
+
+/** Answers a look-up when the test says so, with what was there when it was asked, or is by then. */
+class SlowStore {
+  readonly changes = new Changes();
+  readonly keys = new Map(KEYS.map((id) => [id, keyOf(id)]));
+  readonly accounts = new Map<string, string[]>([
+    ['c1', ['a']],
+    ['c2', ['b']],
+  ]);
+  readonly waiting: (() => void)[] = [];
+  revoked: RevokedSession[] = [];
+  lookUps = 0;
+  #readsLate = false;
+
+  /** Whether look-ups from now on see the records of their answer rather than of their question. */
+  set readsLate(value: boolean) {
+    this.#readsLate = value;
+  }
+
+  /** What the records say now. */
+  read(keyId: string): Holdings | undefined {
+    const key = this.keys.get(keyId);
+    if (key === undefined) return undefined;
+    const accounts = (this.accounts.get(key.clientId) ?? []).map((id) => ({
+      id,
+      clientId: key.clientId,
+      readonly: false,
+    }));
+    return { key, accounts, subscriptions: [] };
+  }
+
+  holdings(keyId: string): Promise<Holdings | undefined> {
+    this.lookUps++;
+    const seen = this.read(keyId);
+    const isLate = this.#readsLate;
+    return new Promise((resolve) => {
+      this.waiting.push(() => resolve(isLate ? this.read(keyId) : seen));
+    });
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    return this.changes.subscribe(listener);
+  }
+
+  async revokedSessions(): Promise<RevokedSession[]> {
+    return this.revoked;
+  }
+
+  changeKey(keyId: string, change: Partial<ApiKey>): void {
+    const key = this.keys.get(keyId);
+    if (key === undefined) return;
+    this.keys.set(keyId, { ...key, ...change });
+    this.changes.announce([{ kind: 'key', keyId }]);
+  }
+
+  changeClient(clientId: string, accounts: string[]): void {
+    this.accounts.set(clientId, accounts);
+    this.changes.announce([{ kind: 'client', clientId }]);
+  }
+
+  async answerAll(): Promise<void> {
+    while (this.waiting.length > 0) {
+      this.waiting.shift()?.();
+      await nextTurn();
+    }
+  }
+}
+
+async function make(grantsCachedMax = 100) {
+  const store = new SlowStore();
+  const clock = new FakeClock();
+  const grants = await Grants.follow({ store: store as unknown as Store, clock, grantsCachedMax });
+  return { store, clock, grants };
+}
+
+/** A grant, waiting for the store if it must. */
+async function get(store: SlowStore, grants: Grants, keyId: string): Promise<Grant | undefined> {
+  const held = grants.of(keyId);
+  if (held instanceof Promise) void store.answerAll();
+  return held;
+}
+
+type Step =
+  | { readonly do: 'ask' | 'revoke' | 'restore' | 'remove'; readonly keyId: string }
+  | { readonly do: 'expire'; readonly keyId: string; readonly inMs: number }
+  | { readonly do: 'accounts'; readonly clientId: string; readonly ids: string[] }
+  | { readonly do: 'answer'; readonly which: number }
+  | { readonly do: 'wait'; readonly ms: number }
+  | { readonly do: 'late'; readonly isLate: boolean };
+
+const keyId = fc.constantFrom(...KEYS);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('ask' as const), keyId }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const), which: fc.nat(5) }) },
+  fc.record({ do: fc.constantFrom('revoke' as const, 'restore' as const), keyId }),
+  fc.record({ do: fc.constant('expire' as const), keyId, inMs: fc.integer({ min: 1, max: 50 }) }),
+  fc.record({
+    do: fc.constant('accounts' as const),
+    clientId: fc.constantFrom('c1', 'c2'),
+    ids: fc.subarray(['a', 'b', 'd']),
+  }),
+  fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60 }) }),
+  fc.record({ do: fc.constant('late' as const), isLate: fc.boolean() }),
+);
+
+test('whatever comes between, a grant is what holds at the moment in which it is given', async () => {
+  const property = fc.asyncProperty(
+    fc.array(step, { minLength: 5, maxLength: 40 }),
+    fc.constantFrom(1, 2, 100),
+    async (steps, cachedMax) => {
+      const { store, clock, grants } = await make(cachedMax);
+      let asked = 0;
+      let given = 0;
+      const check = (id: string, grant: Grant | undefined) => {
+        given++;
+        const now = store.read(id);
+        const { changesAtMs: _, ...expected } = grantOf(now as Holdings, clock.now());
+        const { changesAtMs: __, ...actual } = grant as Grant;
+        assert.deepEqual(actual, expected);
+      };
+      const wrong: unknown[] = [];
+      for (const each of steps) {
+        if (each.do === 'ask') {
+          asked++;
+          const held = grants.of(each.keyId);
+          if (held instanceof Promise) {
+            held.then((grant) => check(each.keyId, grant)).catch((error) => wrong.push(error));
+          } else {
+            check(each.keyId, held);
+          }
+        } else if (each.do === 'answer') {
+          const [answer] = store.waiting.splice(each.which % (store.waiting.length || 1), 1);
+          answer?.();
+        } else if (each.do === 'revoke') {
+          store.changeKey(each.keyId, { revokedAtMs: clock.now() });
+        } else if (each.do === 'restore') {
+          store.changeKey(each.keyId, { revokedAtMs: null, expiresAtMs: null });
+        } else if (each.do === 'expire') {
+          store.changeKey(each.keyId, { expiresAtMs: clock.now() + each.inMs });
+        } else if (each.do === 'accounts') {
+          store.changeClient(each.clientId, each.ids);
+        } else if (each.do === 'wait') {
+          clock.ms += each.ms;
+        } else if (each.do === 'late') {
+          store.readsLate = each.isLate;
+        }
+        await nextTurn();
+      }
+      await store.answerAll();
+      await nextTurn();
+      assert.deepEqual(wrong, []);
+      assert.equal(given, asked);
+    },
+  );
+  await fc.assert(property, { numRuns: 300 });
+});
+
+test('a look-up that began before a revocation does not bring the key back', async () => {
+  const { store, grants } = await make();
+  const asked = grants.of('k0');
+  assert.ok(asked instanceof Promise);
+  store.changeKey('k0', { revokedAtMs: 1 });
+  await store.answerAll();
+  assert.equal((await asked)?.refusal, 'KEY_REVOKED');
+  const held = grants.of('k0');
+  assert.ok(!(held instanceof Promise));
+  assert.equal(held?.refusal, 'KEY_REVOKED');
+});
+
+test('a held grant is given without a look-up, until its key or client changes', async () => {
+  const { store, grants } = await make();
+  for (const id of KEYS) await get(store, grants, id);
+  assert.equal(store.lookUps, 3);
+  for (const id of KEYS) assert.ok(!(grants.of(id) instanceof Promise));
+  store.changeClient('c1', ['a', 'd']);
+  assert.deepEqual((await get(store, grants, 'k0'))?.accountIds, ['a', 'd']);
+  assert.deepEqual((await get(store, grants, 'k1'))?.accountIds, ['a', 'd']);
+  assert.ok(!(grants.of('k2') instanceof Promise), 'of another client');
+  assert.equal(store.lookUps, 5);
+});
+
+test('a grant that changes by itself is looked up again at that very instant', async () => {
+  const { store, clock, grants } = await make();
+  store.changeKey('k0', { expiresAtMs: clock.now() + 10 });
+  await get(store, grants, 'k0');
+  clock.ms += 9;
+  assert.ok(!(grants.of('k0') instanceof Promise));
+  clock.ms += 1;
+  assert.equal((await get(store, grants, 'k0'))?.refusal, 'KEY_EXPIRED');
+});
+
+test('only so many grants are held; the oldest goes first', async () => {
+  const { store, grants } = await make(2);
+  for (const id of KEYS) await get(store, grants, id);
+  assert.ok(!(grants.of('k2') instanceof Promise));
+  assert.ok(!(grants.of('k1') instanceof Promise));
+  assert.ok(grants.of('k0') instanceof Promise);
+  await store.answerAll();
+});
+
+test('an unknown key is undefined, and is not held', async () => {
+  const { store, grants } = await make();
+  assert.equal(await get(store, grants, 'no-such'), undefined);
+  assert.ok(grants.of('no-such') instanceof Promise);
+  await store.answerAll();
+});
+
+test('revoked sessions are known from the start, and from then on', async () => {
+  const { store, clock } = await make();
+  store.revoked = [{ sessionId: 'before', expiresAtMs: 5000 }];
+  const options = { store: store as unknown as Store, clock, grantsCachedMax: 10 };
+  const grants = await Grants.follow(options);
+  assert.ok(grants.isSessionRevoked('before'));
+  assert.ok(!grants.isSessionRevoked('after'));
+  store.changes.announce([{ kind: 'session-revoked', sessionId: 'after', expiresAtMs: 5000 }]);
+  assert.ok(grants.isSessionRevoked('after'));
+  // Many more, whose time has passed, are swept; those that would still live are not.
+  clock.ms = 5001;
+  const expired = Array.from({ length: 2000 }, (_, i) => `s${i}`);
+  for (const sessionId of [...expired, 'alive']) {
+    const expiresAtMs = sessionId === 'alive' ? 9000 : 5001;
+    store.changes.announce([{ kind: 'session-revoked', sessionId, expiresAtMs }]);
+  }
+  assert.ok(grants.isSessionRevoked('alive'));
+  assert.ok(!grants.isSessionRevoked('before'));
+});
+
+test('a watcher hears of its key, its client and its session, until it stops', async () => {
+  const { store, grants } = await make();
+  await get(store, grants, 'k0');
+  let heard = 0;
+  const stop = grants.watch('k0', 's0', () => {
+    heard++;
+  });
+  store.changeKey('k0', { readonly: true });
+  assert.equal(heard, 1);
+  await get(store, grants, 'k0');
+  store.changeClient('c1', []);
+  assert.equal(heard, 2);
+  store.changes.announce([{ kind: 'session-revoked', sessionId: 's0', expiresAtMs: 1 }]);
+  assert.equal(heard, 3);
+  store.changeKey('k1', { readonly: true });
+  store.changeClient('c2', []);
+  store.changes.announce([{ kind: 'session-revoked', sessionId: 's1', expiresAtMs: 1 }]);
+  assert.equal(heard, 3, 'what is not its own');
+  stop();
+  store.changeKey('k0', { readonly: false });
+  assert.equal(heard, 3);
+});

@@ -1,0 +1,65 @@
+/** The HTTP/1.1 server that the listener hands its sockets to. */
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import { AppError } from '../domain/errors.ts';
+import { Http1Exchange, type HttpExchange, RawExchange } from './http.ts';
+import type { ConnectionLimits } from './limits.ts';
+
+export interface Http1Options {
+  readonly limits: ConnectionLimits;
+  readonly handle: (exchange: HttpExchange) => void;
+  /** Answers what is refused before there is a request to handle. */
+  readonly refuse: (exchange: HttpExchange, error: AppError) => void;
+  /** True once connections shall end with their next answer. */
+  readonly isDraining: () => boolean;
+}
+
+/** Makes the server; it never listens itself. */
+export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Options): http.Server {
+  const server = http.createServer({
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headerMsMax,
+    requestTimeout: limits.requestMsMax,
+    keepAliveTimeout: limits.idleMsMax,
+    connectionsCheckingInterval: 1000,
+    // Refused by us: Node's own refusal has neither a Status nor a line in the log.
+    requireHostHeader: false,
+  });
+  server.on('request', (request, response) => {
+    if (isDraining()) response.shouldKeepAlive = false;
+    const exchange = new Http1Exchange(request, response);
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+      refuse(exchange, new AppError('INVALID_REQUEST', 'the request has no Host header'));
+    } else {
+      handle(exchange);
+    }
+  });
+  server.on('checkExpectation', (request, response) => {
+    handle(new Http1Exchange(request, response));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
+    refuse(new RawExchange(socket as Socket), faultOf(error.code));
+  });
+  // A stream of answers may rest for long; a peer that leaves what was sent unread may not.
+  server.setTimeout(limits.idleMsMax, (socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
+  // Node watches for slow clients from this event on.
+  server.emit('listening');
+  return server;
+}
+
+/** The refusal of headers over the limit. */
+export function headersTooLarge(): AppError {
+  return new AppError('INVALID_REQUEST', 'the request headers are too large');
+}
+
+/** What Node's parser found wrong. */
+function faultOf(code: string | undefined): AppError {
+  if (code === 'HPE_HEADER_OVERFLOW') return headersTooLarge();
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new AppError('DEADLINE_EXCEEDED', 'the request did not arrive in time');
+  }
+  return new AppError('INVALID_REQUEST', 'this is not an HTTP/1.1 request');
+}
