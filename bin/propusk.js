@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read: it says which Node the program needs before the program,
 // which older ones cannot read, is loaded.
-var startedMs = performance.now();
 var NEEDED_MAJOR = 26;
 
 if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
@@ -15,6 +14,7 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
   process.exit(2);
 }
 
+var startedMs = performance.now();
 import('../src/program.ts').then(async (program) => {
   process.exitCode = await program.run(process.argv.slice(2), startedMs);
   process.exit();

@@ -107,10 +107,10 @@ interface Source {
   readonly imports: readonly Import[];
 }
 
-/** The room of a file of src; the file itself when it is in none. */
+/** The room of a file of src; the file itself, or the one that it tests, when it is in none. */
 function roomOf(file: string): string {
   const slash = file.indexOf('/');
-  return slash === -1 ? file : file.slice(0, slash);
+  return slash === -1 ? file.replace(/\.test\.ts$/, '.ts') : file.slice(0, slash);
 }
 
 /**

@@ -27,7 +27,7 @@ done
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
 if ! command -v go >/dev/null; then
-  printf 'please install Go 1.25 or newer: https://go.dev/dl/\n' >&2
+  printf 'please install Go 1.26 or newer: https://go.dev/dl/\n' >&2
   exit 1
 fi
 
@@ -53,6 +53,28 @@ if [ ! -e "$image" ] || [ "$folder/connectconformance.version" -nt "$image" ]; t
   retry go mod download "$conformance@$CONFORMANCE_VERSION"
   module=$(go env GOMODCACHE)/$conformance@$CONFORMANCE_VERSION
   node_modules/.bin/buf build "$module/proto" -o "$image"
+fi
+
+install_go grpc-interop-client google.golang.org/grpc/interop/client "$GRPC_GO_VERSION"
+install_go h2spec github.com/summerwind/h2spec/cmd/h2spec "$H2SPEC_VERSION"
+
+# the messages of the interop client, which its module has no .proto of
+interop='{"version": "v2", "modules": [{"path": "test/foreign/interop/proto"}]}'
+node_modules/.bin/buf build . --config "$interop" -o "$folder/interop.binpb"
+
+# the gateway that our REST is compared with, by the plugins and packages that its go.mod names
+gateway=test/foreign/gateway
+sum=$(cat "$gateway"/main.go "$gateway"/go.* "$gateway"/buf.* "$gateway"/proto/*/*/*/*.proto | cksum)
+if [ "$(cat "$folder/gateway.version" 2>/dev/null)" != "$sum" ] || [ ! -x "$folder/bin/gateway" ]; then
+  rm -rf "$folder/gateway"
+  mkdir "$folder/gateway"
+  cp "$gateway"/main.go "$gateway"/go.* "$folder/gateway/"
+  GOBIN=$folder/bin retry go install -C "$folder/gateway" tool
+  contract=(. --config "$gateway/buf.yaml" --path "$gateway/proto/propusk")
+  node_modules/.bin/buf generate "${contract[@]}" --template "$gateway/buf.gen.yaml"
+  node_modules/.bin/buf build "${contract[@]}" -o "$folder/gateway.binpb"
+  retry go build -C "$folder/gateway" -o "$folder/bin/gateway" .
+  printf '%s\n' "$sum" >"$folder/gateway.version"
 fi
 
 # word by word: the list has one package a line

@@ -27,8 +27,8 @@ tests.on('test:fail', () => {
 tests.on('test:summary', ({ file, counts, success }) => {
   // Only the summary of the whole run names no file.
   if (file !== undefined) return;
-  if (!success || counts.skipped + counts.todo + counts.cancelled > 0 || counts.passed === 0) {
-    process.exitCode = 1;
-  }
+  const notRun = counts.skipped + counts.todo + counts.cancelled;
+  if (notRun > 0) process.stderr.write(`${notRun} tests did not run, which fails the run\n`);
+  if (!success || notRun > 0 || counts.passed === 0) process.exitCode = 1;
 });
 tests.compose(new Spec()).pipe(process.stdout);

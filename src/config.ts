@@ -63,12 +63,14 @@ function optionOf(row: Setting<unknown>): Option {
 /**
  * Reads the command line.
  * @param args without the program's own two
+ * @param check what is wrong with settings that only those who use them can tell
  * @throws ConfigError with a line for each thing that is wrong
  */
 export function readCommandLine(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   version: string,
+  check: (settings: Partial<Config>) => readonly string[] = () => [],
 ): Request {
   let request: Request = { kind: 'done' };
   const program = new Command('propusk')
@@ -85,7 +87,7 @@ export function readCommandLine(
     command.exitOverride().configureOutput({ writeErr: () => {} });
     for (const [, row] of rowsOf(mode)) command.addOption(optionOf(row));
     command.action((flags: Record<string, unknown>) => {
-      request = { kind: 'run', config: readSettings(mode, flags, command, env) };
+      request = { kind: 'run', config: readSettings(mode, flags, command, env, check) };
     });
   }
   try {
@@ -94,7 +96,9 @@ export function readCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'done' };
-    throw new ConfigError([`${error.message.replace(/^error: /, '')}; see propusk --help`]);
+    // A guess at what was meant comes on a line of its own.
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new ConfigError([`${message}; see propusk --help`]);
   }
   return request;
 }
@@ -104,9 +108,11 @@ function readSettings(
   flags: Record<string, unknown>,
   command: Command,
   env: Readonly<Record<string, string | undefined>>,
+  check: (settings: Partial<Config>) => readonly string[],
 ): Config {
   const errors: string[] = [];
-  const values: Record<string, unknown> = { mode, masterKey: env.PROPUSK_MASTER_KEY };
+  const masterKey = mode === 'serve' ? env.PROPUSK_MASTER_KEY : undefined;
+  const values: Record<string, unknown> = { mode, masterKey };
   for (const [name, row] of rowsOf(mode)) {
     const option = command.options.find((each) => each.flags === row.flags);
     const given = flags[option?.attributeName() ?? ''];
@@ -119,9 +125,11 @@ function readSettings(
     } catch (error) {
       if (!(error instanceof BadSetting)) throw error;
       errors.push(`${source}: ${error.message}`);
+      // There, though bad: that it is missing is not to be told as well.
+      values[name] = null;
     }
   }
-  errors.push(...conflicts(mode, values));
+  errors.push(...conflicts(mode, values), ...check(values));
   if (errors.length > 0) throw new ConfigError(errors);
   for (const [name, row] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
     if (row.repeatable) values[name] ??= [];
@@ -134,6 +142,10 @@ function conflicts(mode: Mode, values: Record<string, unknown>): string[] {
   const errors: string[] = [];
   if ((values.tlsCert === undefined) !== (values.tlsKey === undefined)) {
     errors.push('--tls-cert and --tls-key go together; one of them is missing');
+  }
+  const { headerMsMax, requestMsMax } = values;
+  if (requestMsMax !== null && Number(headerMsMax) > Number(requestMsMax)) {
+    errors.push('--header-ms-max is more than --request-ms-max, of which it is a part');
   }
   if (mode !== 'serve') return errors;
   if (values.database === undefined) {

@@ -12,7 +12,7 @@ import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
 import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
-import { FileError, makeFolder, ownMasterKey, readMasterKey } from './ops/files.ts';
+import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
 import { openSigningKeys } from './ops/signing-keys.ts';
 import { type Registration, register } from './pipeline/call.ts';
 import { Faults, parseFault } from './pipeline/faults.ts';
@@ -76,7 +76,11 @@ export function surroundings(config: Config): Surroundings {
  */
 export async function start(config: Config, around: Surroundings): Promise<Server> {
   const { clock, random } = around;
-  const faults = readFaults(config);
+  const flaws = settingFlaws(config);
+  if (flaws.length > 0) throw new ConfigError(flaws);
+  const faults = config.faults
+    .map((text) => parseFault(text, [AuthService]))
+    .filter((fault) => typeof fault !== 'string');
   const masterKey = openMasterKey(config, random);
   const tls = await openTls(config, clock);
   const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
@@ -87,6 +91,9 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   try {
     await checkDatabase(store, database, config, masterKey);
     const keys = config.mode === 'dev' ? demoKeys(masterKey, config.secret) : [];
+    if (new Set(keys.map(({ secret }) => secret)).size < keys.length) {
+      throw new ConfigError(['--secret is the secret of another demo key; choose another']);
+    }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
     const auth = await makeAuth(config, around, store, masterKey);
     const { port, stop } = await listen(config, around, store, auth, faults, tls);
@@ -97,19 +104,24 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   }
 }
 
-function readFaults(config: Config) {
-  const faults = config.faults.map((text) => parseFault(text, [AuthService]));
-  const wrong = faults.filter((fault) => typeof fault === 'string');
-  if (wrong.length > 0) throw new ConfigError(wrong.map((message) => `--fault: ${message}`));
-  return faults.filter((fault) => typeof fault !== 'string');
+/** What is wrong with settings, as only the parts that they are for can tell. */
+export function settingFlaws({ faults, masterKey }: Partial<Config>): string[] {
+  const flaws = (faults ?? [])
+    .map((text) => parseFault(text, [AuthService]))
+    .filter((fault) => typeof fault === 'string')
+    .map((message) => `--fault: ${message}`);
+  if (masterKey !== undefined && parseMasterKey(masterKey) === undefined) {
+    flaws.push('PROPUSK_MASTER_KEY is neither 64 hex digits nor base64 of 32 bytes');
+  }
+  return flaws;
 }
 
 function openMasterKey(config: Config, random: Random): MasterKey {
   if (config.mode === 'dev') return new MasterKey(ownMasterKey(config.data, random));
   if (config.masterKeyFile !== undefined) return new MasterKey(readMasterKey(config.masterKeyFile));
   const key = parseMasterKey(config.masterKey ?? '');
-  if (key !== undefined) return new MasterKey(key);
-  throw new ConfigError(['PROPUSK_MASTER_KEY is neither 64 hex digits nor base64 of 32 bytes']);
+  if (key === undefined) throw new Error('settingFlaws lets no other key through');
+  return new MasterKey(key);
 }
 
 async function openTls(config: Config, clock: Clock): Promise<TlsFiles | undefined> {
@@ -117,7 +129,6 @@ async function openTls(config: Config, clock: Clock): Promise<TlsFiles | undefin
     return readTls(config.tlsCert, config.tlsKey);
   }
   if (!config.tls) return undefined;
-  makeFolder(config.data);
   return selfSigned(config.data, config.tlsName, clock.now());
 }
 

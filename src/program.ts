@@ -4,26 +4,30 @@ import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import type { Config } from './config.ts';
 import { ConfigError, readCommandLine } from './config.ts';
-import { isForPeople, PACKAGE, type Server, start, surroundings } from './main.ts';
+import { isForPeople, PACKAGE, type Server, settingFlaws, start, surroundings } from './main.ts';
 import { DEMO_ACCOUNT } from './ops/demo.ts';
 
 /** What the process exits with. */
 const EXIT_UNUSABLE = 2;
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /** Runs the program until it is told to stop; resolves with the exit code. */
 export async function run(args: readonly string[], startedMs: number): Promise<number> {
   // Arguments may hold a secret; other users of the machine read them off the process list.
   process.title = 'propusk';
   try {
-    const request = readCommandLine(args, process.env, PACKAGE.version);
+    const request = readCommandLine(args, process.env, PACKAGE.version, settingFlaws);
     if (request.kind === 'done') return 0;
     const { config } = request;
     const around = surroundings(config);
     process.on('warning', (warning) => around.log.warn({ err: warning }, 'process warning'));
     const server = await start(config, around);
     const readyMs = Math.round(performance.now() - startedMs);
+    // Before the banner, since whoever reads it may answer with a signal at once.
+    const stopped = stopSignal();
     process.stdout.write(banner(config, server, readyMs));
-    await stopSignal();
+    await stopped;
     await server.stop();
     return 0;
   } catch (error) {
@@ -37,7 +41,11 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    const stop = () => {
+      for (const signal of SIGNALS) process.off(signal, stop);
+      resolve();
+    };
+    for (const signal of SIGNALS) process.on(signal, stop);
   });
 }
 

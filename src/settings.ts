@@ -78,6 +78,13 @@ function logLevel(value: string): string {
   throw new BadSetting(`"${value}" is none of ${levels.join(', ')}`);
 }
 
+function hostName(value: string): string {
+  const isName =
+    /^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/.test(value) && value.length < 64;
+  if (isName || /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/.test(value)) return value;
+  throw new BadSetting(`"${value}" is neither a host name nor an IP address`);
+}
+
 function setting<const S extends Setting<unknown>>(row: S): S {
   return row;
 }
@@ -140,7 +147,7 @@ export const SETTINGS = {
     flags: '--tls-name <name>',
     fallback: 'localhost',
     help: 'host name in the self-signed certificate',
-    read: text,
+    read: hostName,
   }),
   tlsCert: setting({
     flags: '--tls-cert <file>',

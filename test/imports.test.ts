@@ -155,6 +155,7 @@ describe('the reader of imports', () => {
       ['service/a.ts', "import { create } from '@bufbuild/protobuf/wkt';"],
       ['service/a.test.ts', "import fc from 'fast-check';"],
       ['grants/a.test.ts', "import { openSqlite } from '../store/sqlite/sqlite.ts';"],
+      ['config.test.ts', "import { readCommandLine } from './config.ts';"],
       ['transport/rest/a.ts', "import a from '../../pipeline/b.ts';"],
       ['main.ts', "new URL('../package.json', import.meta.url)"],
     ];

@@ -79,20 +79,12 @@ both('the query holds what the path and body do not', async (client) => {
 });
 
 both('a query of odd form is harmless', async (client) => {
-  for (const query of [
-    '',
-    '&',
-    '=',
-    '=x',
-    '&&==',
-    '.=x',
-    'item.=x',
-    'text.more=x',
-    '__proto__=x',
-  ]) {
+  for (const query of ['', '&', '=', '=x', '&&==', '.=x', 'item.=x', '__proto__=x']) {
     const answer = await echoed(client, 'GET', `/v1/parents/p/children/c?${query}`);
     assert.deepEqual(answer, { ...NOTHING, parent_id: 'p', child_id: 'c', ...itemOf(query) });
   }
+  // A string has no fields.
+  await refused(client, 'GET', '/v1/parents/p/children/c?text.more=x');
   await refused(client, 'GET', '/v1/parents/p/children/c?is_on=maybe');
   await refused(client, 'GET', '/v1/parents/p/children/c?big_number=1.5');
 });
@@ -107,7 +99,8 @@ both('a body may be one field of the request', async (client) => {
     name: 'n',
     text: 'ignored',
   });
-  const item = { ...ITEM, name: 'n', amount: '1' };
+  // What the body is bound to is not in the query.
+  const item = { ...ITEM, name: 'n' };
   assert.deepEqual(answer, { ...NOTHING, parent_id: 'p', child_id: 'c', text: 'q', item });
 });
 

@@ -10,6 +10,12 @@ import { type Server, type Surroundings, start, surroundings } from '../src/main
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
 
+/** What must not outlive this process. */
+const atExit: (() => void)[] = [];
+process.on('exit', () => {
+  for (const end of atExit.toReversed()) end();
+});
+
 export interface Started {
   readonly port: number;
   /** `127.0.0.1:PORT`. */
@@ -35,7 +41,7 @@ export interface InProcess extends Started, AsyncDisposable {
 /** A new folder that is gone when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'propusk-test-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  atExit.push(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -134,7 +140,7 @@ export async function startDev(
     env: { PATH: process.env.PATH, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  process.on('exit', () => child.kill('SIGKILL'));
+  atExit.push(() => child.kill('SIGKILL'));
   const output = collect(child);
   await new Promise<void>((resolve, reject) => {
     child.stdout?.on('data', () => output.stdout.includes('Ctrl+C') && resolve());

@@ -1,6 +1,6 @@
 /** A clock that tests can step, and what they do to the records as an operator would. */
 import { type Clock, systemClock } from '../src/domain/clock.ts';
-import type { AuditEntry } from '../src/domain/model.ts';
+import type { ApiKey, AuditEntry } from '../src/domain/model.ts';
 import type { Store } from '../src/store/store.ts';
 
 /** The machine's clock, and so many milliseconds more. */
@@ -34,4 +34,17 @@ export async function revokeSession(store: Store, sessionId: string): Promise<vo
 /** What a token says; nothing is checked. */
 export function claimsOf(token: string): Record<string, unknown> & { jti: string; exp: number } {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+}
+
+/** Writes a key again, changed or not: whoever watches it looks at the clock and the records. */
+export async function writeKey(
+  store: Store,
+  keyId: string,
+  change: Partial<ApiKey> = {},
+): Promise<void> {
+  const found = await store.holdings(keyId);
+  if (found === undefined) throw new Error(`no key ${keyId}`);
+  const keys = [{ ...found.key, ...change }];
+  const records = { clients: [], accounts: [], plans: [], subscriptions: [], keys };
+  await store.putRecords(records, auditOf('key.put', `key:${keyId}`));
 }

@@ -14,12 +14,15 @@ const DELAYS = [0, 15, 20];
 
 /** Few values, so that permissions meet. */
 const permission: fc.Arbitrary<Permission> = fc
-  .record({
-    quoteLevel: fc.constantFrom(...Object.values(QuoteLevel)),
-    delayMinutes: fc.constantFrom(...DELAYS),
-    conditionKind: fc.constantFrom(...CONDITION_KINDS),
-    conditionValue: fc.constantFrom('A', 'B', '#C', '_d'),
-  })
+  .record(
+    {
+      quoteLevel: fc.constantFrom(...Object.values(QuoteLevel)),
+      delayMinutes: fc.constantFrom(...DELAYS),
+      conditionKind: fc.constantFrom(...CONDITION_KINDS),
+      conditionValue: fc.constantFrom('A', 'B', '#C', '_d'),
+    },
+    { noNullPrototype: true },
+  )
   .map((each) => (each.conditionKind === 'worldwide' ? { ...each, conditionValue: '' } : each));
 const permissions = fc.array(permission, { maxLength: 12 });
 

@@ -18,6 +18,8 @@ export class Grants {
   readonly #clock: Clock;
   readonly #max: number;
   readonly #byKey = new Map<string, Grant>();
+  /** Look-ups under way, so that all who ask for one key meanwhile share one. */
+  readonly #loading = new Map<string, Promise<Grant | undefined>>();
   readonly #keysOfClient = new Map<string, Set<string>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   /** Ends of revoked sessions that would otherwise still live, by session. */
@@ -45,7 +47,13 @@ export class Grants {
   /** What the key may do now; undefined when there is no such key. No promise when it is held. */
   of(keyId: string): Grant | undefined | Promise<Grant | undefined> {
     const held = this.#byKey.get(keyId);
-    return held !== undefined && this.#clock.now() < held.changesAtMs ? held : this.#load(keyId);
+    if (held !== undefined && this.#clock.now() < held.changesAtMs) return held;
+    let loading = this.#loading.get(keyId);
+    if (loading === undefined) {
+      loading = this.#load(keyId).finally(() => this.#loading.delete(keyId));
+      this.#loading.set(keyId, loading);
+    }
+    return loading;
   }
 
   isSessionRevoked(sessionId: string): boolean {
@@ -81,6 +89,7 @@ export class Grants {
   }
 
   #hold(grant: Grant): void {
+    this.#drop(grant.keyId);
     if (this.#byKey.size >= this.#max) {
       const [oldest] = this.#byKey.keys();
       if (oldest !== undefined) this.#drop(oldest);

@@ -1,5 +1,13 @@
 /** Files beside the database: read, written and refused in words; among them the master key. */
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Random } from '../domain/clock.ts';
 import { MASTER_KEY_BYTES, parseMasterKey } from '../domain/master-key.ts';
@@ -35,14 +43,26 @@ export function isThere(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false }) !== undefined;
 }
 
-/** Writes the whole file or nothing, for its owner alone. */
-export function writePrivate(file: string, text: string): void {
+/** Writes the whole file or nothing, for its owner alone; one that is there is kept if `isNew`. */
+export function writePrivate(file: string, text: string, isNew = false): void {
   const draft = `${file}.${process.pid}.tmp`;
   try {
     writeFileSync(draft, text, { mode: 0o600, flush: true });
-    renameSync(draft, file);
+    if (isNew) publish(draft, file);
+    else renameSync(draft, file);
   } catch (error) {
     throw new FileError(`${file} cannot be written: ${messageOf(error)}`);
+  }
+}
+
+/** Of two that make a file at the same time, the first wins. */
+function publish(draft: string, file: string): void {
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft);
   }
 }
 
@@ -62,6 +82,6 @@ export function readMasterKey(file: string): Buffer {
 export function ownMasterKey(folder: string, random: Random): Buffer {
   makeFolder(folder);
   const file = path.join(folder, 'master.key');
-  if (!isThere(file)) writePrivate(file, `${random(MASTER_KEY_BYTES).toString('hex')}\n`);
+  if (!isThere(file)) writePrivate(file, `${random(MASTER_KEY_BYTES).toString('hex')}\n`, true);
   return readMasterKey(file);
 }

@@ -18,7 +18,7 @@ export interface CallHead {
   readonly protocol: Protocol;
   /** Undefined when the path leads nowhere. */
   readonly method: DescMethod | undefined;
-  /** For the log: the path as it was asked for, without its query. */
+  /** For the log: the path without its query, and without what a caller made up. */
   readonly path: string;
   /** Lower-case names; values of repeated headers joined as Node joins them. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;

@@ -7,13 +7,16 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { AppError, Code, codeName } from '../domain/errors.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
 import type { Faults } from './faults.ts';
-import type { Log } from './log.ts';
+import { type Log, withoutSecrets } from './log.ts';
 import { asAppError } from './status.ts';
 
 /** Node's timers overflow past this many milliseconds; a longer deadline is as good as none. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** A caller's own request id is taken over if it looks like one. */
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
+
+/** Tells who still listens that nobody waits; made once, since errors are costly to make. */
+const OVER = new AppError('CANCELLED', 'the call is over');
 
 export interface PipelineOptions {
   readonly registrations: readonly Registration[];
@@ -78,7 +81,7 @@ export class Pipeline {
       })
       .catch((thrown) => this.#observe(call, asAppError(thrown), startedMs))
       .finally(() => {
-        call.end(new AppError('CANCELLED', 'the call is over'));
+        call.end(OVER);
         if (--this.#underWay === 0) this.#idle?.();
       });
   }
@@ -179,14 +182,14 @@ export class Pipeline {
         requestId: call.requestId,
         protocol: head.protocol,
         method: head.method?.name,
-        path: head.method === undefined ? head.path : undefined,
+        path: head.method === undefined ? withoutSecrets(head.path) : undefined,
         remote: head.remoteAddress,
         code: codeName(code),
         reason: error?.options.logReason ?? error?.reason,
         ms: Math.round((clock.monotonic() - startedMs) * 1000) / 1000,
         err: error?.options.cause,
       },
-      error?.message ?? 'answered',
+      error === undefined ? 'answered' : withoutSecrets(error.message),
     );
   }
 }

@@ -129,13 +129,15 @@ class Sessions {
   }
 
   /**
-   * Resolves when the session's successor is due, or the call is over.
-   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked
+   * Resolves when the session's successor is due.
+   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked; what ended the
+   * call when that comes first, so that nothing is recorded for a caller who is gone
    */
   untilRenewal(claims: Claims, call: Call): Promise<void> {
     const { grants, clock } = this.#options;
     const dueAtMs = this.#dueAtMs(claims);
     return new Promise((resolve, reject) => {
+      if (call.ended !== undefined) return reject(call.ended);
       let timer: NodeJS.Timeout | undefined;
       let isSettled = false;
       const settle = (error?: unknown) => {
@@ -151,13 +153,13 @@ class Sessions {
           if (isSettled) return;
           clearTimeout(timer);
           const now = clock.now();
-          if (dueAtMs <= now || call.ended !== undefined) return settle();
+          if (dueAtMs <= now) return settle();
           const restMs = Math.min(dueAtMs, changesAtMs) - now;
           timer = setTimeout(look, Math.min(Math.max(restMs, 1), CLOCK_LOOK_MS));
         }, settle);
       };
       const unwatch = grants.watch(claims.keyId, claims.sessionId, look);
-      const forget = call.onEnd(() => settle());
+      const forget = call.onEnd(settle);
       look();
     });
   }

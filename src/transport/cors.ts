@@ -31,9 +31,10 @@ export class Cors {
   /** Adds what the browser needs to the answer; true when it was a preflight, which is answered. */
   answered(http: HttpExchange): boolean {
     const { origin } = http.headers;
-    if (this.#origins.size === 0 || origin === undefined) return false;
+    if (this.#origins.size === 0) return false;
+    // Also without an origin: a cache must not give that answer to a page.
     http.commonHeaders.push(['vary', 'origin']);
-    if (!this.#origins.has(origin)) return false;
+    if (origin === undefined || !this.#origins.has(origin)) return false;
     http.commonHeaders.push(['access-control-allow-origin', origin]);
     const isPreflight =
       http.verb === 'OPTIONS' && http.headers['access-control-request-method'] !== undefined;

@@ -23,6 +23,9 @@ export interface DispatchOptions {
   readonly corsOrigins: readonly string[];
 }
 
+/** Segments of a path that the log shows. */
+const PATH_SEGMENTS_LOGGED_MAX = 8;
+
 /** Hands every request to its codec, and that to the pipeline. */
 export class Dispatch {
   readonly #options: DispatchOptions;
@@ -30,6 +33,8 @@ export class Dispatch {
   readonly #cors: Cors;
   /** By path: `/package.Service/Method`. */
   readonly #methods = new Map<string, DescMethod>();
+  /** The words of the paths that there are; only these are logged of a path. */
+  readonly #words = new Set<string>();
 
   constructor(options: DispatchOptions) {
     this.#options = options;
@@ -40,6 +45,8 @@ export class Dispatch {
         this.#methods.set(`/${service.typeName}/${method.name}`, method);
       }
     }
+    const paths = [...this.#methods.keys(), ...options.plain.keys(), ...this.#router.literals()];
+    for (const path of paths) for (const word of path.split('/')) this.#words.add(word);
   }
 
   handle(http: HttpExchange): void {
@@ -51,8 +58,7 @@ export class Dispatch {
   }
 
   #handle(http: HttpExchange): void {
-    const at = http.target.indexOf('?');
-    const path = at === -1 ? http.target : http.target.slice(0, at);
+    const path = pathOf(http);
     if (this.#cors.answered(http)) return;
     const flavour =
       http.verb === 'POST' ? flavourOf(http.headers['content-type'] ?? '') : undefined;
@@ -70,7 +76,7 @@ export class Dispatch {
       return;
     }
     const method = this.#methods.get(path);
-    const { head, flaw } = headOf(http, path, protocol, method);
+    const { head, flaw } = this.#headOf(http, path, protocol, method);
     const exchange = new GrpcExchange(http, head, this.#options.limits);
     this.#options.pipeline.handle(exchange, flaw);
   }
@@ -89,14 +95,14 @@ export class Dispatch {
     const match = this.#router.match(http.verb, path);
     if ('binding' in match) {
       const { method } = match.binding;
-      const { head, flaw } = headOf(http, path, 'rest', method);
+      const { head, flaw } = this.#headOf(http, path, 'rest', method);
       const exchange = new RestExchange(http, head, this.#options.limits, match);
       this.#options.pipeline.handle(exchange, flaw);
       return;
     }
     const allowed = this.#options.plain.has(path) ? ['GET', 'HEAD', ...match] : match;
     if (allowed.length > 0) {
-      const message = `${path} does not take ${http.verb}; it takes ${allowed.join(', ')}`;
+      const message = `this path takes ${allowed.join(', ')}`;
       const error = new AppError('VERB_NOT_ALLOWED', message);
       this.#refuse(http, path, error, [['allow', allowed.join(', ')]]);
     } else if (this.#methods.has(path)) {
@@ -109,31 +115,44 @@ export class Dispatch {
 
   /** Answers a request that reached no method. */
   refuse(http: HttpExchange, error: AppError): void {
-    this.#refuse(http, http.target, error);
+    this.#refuse(http, pathOf(http), error);
   }
 
   #refuse(http: HttpExchange, path: string, error: AppError, headers: Metadata[] = []): void {
-    const { head } = headOf(http, path, 'rest', undefined);
+    const { head } = this.#headOf(http, path, 'rest', undefined);
     const exchange = new RestExchange(http, head, this.#options.limits, undefined, headers);
     this.#options.pipeline.handle(exchange, error);
   }
+
+  /** What the pipeline knows of a call from its head, and what is wrong with that head. */
+  #headOf(
+    http: HttpExchange,
+    path: string,
+    protocol: Protocol,
+    method: DescMethod | undefined,
+  ): { head: CallHead; flaw?: AppError } {
+    const { headers, remoteAddress } = http;
+    let timeoutMs: number | undefined;
+    let flaw: AppError | undefined;
+    try {
+      timeoutMs = parseTimeout(headers['grpc-timeout']);
+    } catch (error) {
+      flaw = error as AppError;
+    }
+    const shown = this.#masked(path);
+    const head = { protocol, method, path: shown, headers, remoteAddress, timeoutMs };
+    return flaw === undefined ? { head } : { head, flaw };
+  }
+
+  /** A path for the log: a segment that is not one of ours may be anything, also a secret. */
+  #masked(path: string): string {
+    const segments = path.split('/', PATH_SEGMENTS_LOGGED_MAX);
+    return segments.map((segment) => (this.#words.has(segment) ? segment : '*')).join('/');
+  }
 }
 
-/** What the pipeline knows of a call from its head, and what is wrong with that head. */
-function headOf(
-  http: HttpExchange,
-  path: string,
-  protocol: Protocol,
-  method: DescMethod | undefined,
-): { head: CallHead; flaw?: AppError } {
-  const { headers, remoteAddress } = http;
-  let timeoutMs: number | undefined;
-  let flaw: AppError | undefined;
-  try {
-    timeoutMs = parseTimeout(headers['grpc-timeout']);
-  } catch (error) {
-    flaw = error as AppError;
-  }
-  const head = { protocol, method, path, headers, remoteAddress, timeoutMs };
-  return flaw === undefined ? { head } : { head, flaw };
+/** The target's path, without its query. */
+function pathOf({ target }: HttpExchange): string {
+  const at = target.indexOf('?');
+  return at === -1 ? target : target.slice(0, at);
 }

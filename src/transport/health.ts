@@ -52,7 +52,7 @@ export class Health {
   #check(service: string): HealthCheckResponse {
     const status = this.#statusOf(service);
     if (status === Status.SERVICE_UNKNOWN) {
-      throw new AppError('ROUTE_NOT_FOUND', `this server has no service ${service}`);
+      throw new AppError('ROUTE_NOT_FOUND', 'this server has no such service');
     }
     return create(HealthCheckResponseSchema, { status });
   }

@@ -39,6 +39,12 @@ export interface HttpExchange {
   onAbort(listener: () => void): void;
 }
 
+/**
+ * How long what still comes of an HTTP/1.1 request is thrown away after its answer, in milliseconds:
+ * time for the peer to read that answer and to stop.
+ */
+const LINGER_MS = 500;
+
 function drained(stream: ServerResponse | ServerHttp2Stream): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -63,7 +69,8 @@ export class Http1Exchange implements HttpExchange {
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.verb = request.method ?? '';
-    this.target = request.url ?? '';
+    // The absolute form, which proxies use, names this server once more.
+    this.target = (request.url ?? '').replace(/^https?:\/\/[^/?]*/i, '');
     this.headers = request.headers;
     this.remoteAddress = request.socket.remoteAddress ?? '';
     this.body = request;
@@ -75,7 +82,7 @@ export class Http1Exchange implements HttpExchange {
   start(status: number, headers: readonly Metadata[]): void {
     if (this.#response.destroyed) return;
     // What is still to come of a request that is answered already must not be read as the next one.
-    if (!this.body.complete) this.#response.shouldKeepAlive = false;
+    if (this.#isComing()) this.#response.shouldKeepAlive = false;
     this.#response.writeHead(status, [...headers, ...this.commonHeaders].flat());
   }
 
@@ -92,13 +99,40 @@ export class Http1Exchange implements HttpExchange {
     if (this.#response.destroyed) return;
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     this.start(status, status === 204 ? headers : [...headers, ['content-length', String(length)]]);
-    this.#response.end(this.verb === 'HEAD' || status === 204 ? undefined : body);
+    const content = this.verb === 'HEAD' || status === 204 ? '' : body;
+    const { socket } = this.#response;
+    // Without a socket it waits for the answers to the requests before it.
+    if (socket !== null && this.#isComing()) this.#sendEarly(socket, content);
+    else this.#response.end(content);
   }
 
   onAbort(listener: () => void): void {
     this.#response.on('close', () => {
       if (!this.#response.writableFinished) listener();
     });
+  }
+
+  /** True while a part of the request is still to come. */
+  #isComing(): boolean {
+    const { complete, headers } = this.body;
+    const length = headers['content-length'] ?? '0';
+    return !complete && (headers['transfer-encoding'] !== undefined || length !== '0');
+  }
+
+  /**
+   * Answers before the request has come whole, and ends the connection after it. Closing at once
+   * would reset it under a peer that still sends, which might never see the answer.
+   */
+  #sendEarly(socket: Socket, content: string | Uint8Array): void {
+    if (content.length === 0) this.#response.flushHeaders();
+    else this.#response.write(content);
+    socket.end();
+    const close = () => {
+      clearTimeout(timer);
+      this.#response.end();
+    };
+    const timer = setTimeout(close, LINGER_MS);
+    this.body.on('end', close).on('close', close).resume();
   }
 }
 
@@ -151,11 +185,11 @@ export class Http2Exchange implements HttpExchange {
   #isEnded = false;
   #trailers: readonly Metadata[] | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: Http2Headers) {
+  constructor(stream: ServerHttp2Stream, headers: Http2Headers, remoteAddress: string) {
     this.verb = headers[':method'] ?? '';
     this.target = headers[':path'] ?? '';
     this.headers = headers;
-    this.remoteAddress = stream.session?.socket.remoteAddress ?? '';
+    this.remoteAddress = remoteAddress;
     this.body = stream;
     this.#stream = stream;
     // A peer that is gone shows itself as 'close'; without a listener the error would be thrown.

@@ -25,7 +25,11 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     // Refused by us: Node's own refusal has neither a Status nor a line in the log.
     requireHostHeader: false,
   });
+  /** The answer that is under way on a socket: nothing may be written into it. */
+  const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
   server.on('request', (request, response) => {
+    answers.set(request.socket, response);
+    response.on('close', () => answers.delete(request.socket));
     if (isDraining()) response.shouldKeepAlive = false;
     const exchange = new Http1Exchange(request, response);
     if (request.httpVersion === '1.1' && request.headers.host === undefined) {
@@ -39,7 +43,18 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
+    const answer = answers.get(socket);
+    if (answer?.headersSent) return socket.destroy();
+    if (answer?.req.complete) {
+      // The fault is in what came after the request, whose own answer is still to be sent.
+      answer.shouldKeepAlive = false;
+      return undefined;
+    }
     refuse(new RawExchange(socket as Socket), faultOf(error.code));
+  });
+  server.on('connect', (_request, socket) => {
+    const error = new AppError('VERB_NOT_ALLOWED', 'this server is no proxy: CONNECT is not taken');
+    refuse(new RawExchange(socket as Socket), error);
   });
   // A stream of answers may rest for long; a peer that leaves what was sent unread may not.
   server.setTimeout(limits.idleMsMax, (socket) => {

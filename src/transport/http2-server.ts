@@ -1,15 +1,24 @@
 /** The HTTP/2 server that the listener hands its sockets to, and the watch over its connections. */
 import http2, { type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { AppError } from '../domain/errors.ts';
 import { Http2Exchange, type HttpExchange } from './http.ts';
 import { headersTooLarge } from './http1-server.ts';
 import type { ConnectionLimits } from './limits.ts';
 
-/** A GOAWAY that names it refuses no stream: it only announces that the connection will end. */
-const NOTICE_STREAM_ID = 2 ** 31 - 1;
+/**
+ * A GOAWAY whose last stream is the highest there is: it refuses none, and only announces that the
+ * connection will end. Written by hand: after session.goaway the library ignores, without a word,
+ * every stream that was on its way, whatever stream it names.
+ */
+const NOTICE = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
 /** Memory that one connection may take inside the HTTP/2 library, in megabytes. */
 const SESSION_MEGABYTES_MAX = 10;
 const HEADER_PAIRS_MAX = 128;
+/** How long a peer may take to answer a ping. */
+const PING_MS_MAX = 10_000;
+/** How long the peer of a closed connection may take to close it too. */
+const LINGER_MS_MAX = 2000;
 
 export interface Http2Options {
   readonly limits: ConnectionLimits;
@@ -19,15 +28,17 @@ export interface Http2Options {
 }
 
 export class Http2Server {
-  /** Takes sockets by its 'connection' event; it never listens itself. */
-  readonly server: http2.Http2Server;
+  readonly #server: http2.Http2Server;
   readonly #limits: ConnectionLimits;
-  readonly #sessions = new Set<ServerHttp2Session>();
-  #isDraining = false;
+  /** Each with its socket, which the session itself does not let be written to. */
+  readonly #sessions = new Map<ServerHttp2Session, Socket>();
+  /** A session forgets its peer's address when it ends, and its last streams may come after. */
+  readonly #addresses = new WeakMap<ServerHttp2Session, string>();
+  #isClosed = false;
 
   constructor({ limits, handle, refuse }: Http2Options) {
     this.#limits = limits;
-    this.server = http2.createServer({
+    this.#server = http2.createServer({
       settings: {
         maxConcurrentStreams: limits.streamsPerConnectionMax,
         maxHeaderListSize: limits.headerBytesMax,
@@ -36,10 +47,10 @@ export class Http2Server {
       maxSessionMemory: SESSION_MEGABYTES_MAX,
       maxHeaderListPairs: HEADER_PAIRS_MAX,
     });
-    this.server.on('session', (session) => this.#watch(session));
-    this.server.on('sessionError', () => {});
-    this.server.on('stream', (stream, headers, _flags, rawHeaders) => {
-      const exchange = new Http2Exchange(stream as ServerHttp2Stream, headers);
+    this.#server.on('sessionError', () => {});
+    this.#server.on('stream', (stream, headers, _flags, rawHeaders) => {
+      const remoteAddress = this.#addresses.get(stream.session as ServerHttp2Session) ?? '';
+      const exchange = new Http2Exchange(stream as ServerHttp2Stream, headers, remoteAddress);
       // maxHeaderListSize is only told to the peer; nothing below us holds it to that.
       const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 0);
       if (bytes > limits.headerBytesMax) refuse(exchange, headersTooLarge());
@@ -47,29 +58,41 @@ export class Http2Server {
     });
   }
 
+  /** Takes a connection whose peer speaks HTTP/2. */
+  take(socket: Socket): void {
+    const watch = (session: ServerHttp2Session) => this.#watch(session, socket);
+    this.#server.once('session', watch);
+    this.#server.emit('connection', socket);
+    this.#server.off('session', watch);
+  }
+
   /** Tells every peer to open its next connection elsewhere; what it still sends is answered. */
   announceEnd(): void {
-    this.#isDraining = true;
-    for (const session of this.#sessions) {
-      // One that has just been destroyed is here until its 'close', and throws.
-      if (!session.destroyed) session.goaway(http2.constants.NGHTTP2_NO_ERROR, NOTICE_STREAM_ID);
+    for (const [session, socket] of this.#sessions) {
+      // Over TLS two writes must not meet, so there is no notice: a stream that is on its way is
+      // refused, which tells its client that it may safely be sent again.
+      if (session.encrypted) session.close();
+      // Not before our settings, which must be the first frame: those who have read them say so.
+      else if (socket.writable && !session.pendingSettingsAck) socket.write(NOTICE);
     }
   }
 
   /** Takes no more streams; each connection closes after its last one. */
   close(): void {
-    for (const session of this.#sessions) session.close();
+    this.#isClosed = true;
+    for (const session of this.#sessions.keys()) session.close();
   }
 
-  #watch(session: ServerHttp2Session): void {
-    this.#sessions.add(session);
-    const watch = new ConnectionWatch(session, this.#limits);
+  #watch(session: ServerHttp2Session, socket: Socket): void {
+    this.#sessions.set(session, socket);
+    this.#addresses.set(session, socket.remoteAddress ?? '');
+    const watch = new ConnectionWatch(session, socket, this.#limits.idleMsMax);
     session.on('close', () => {
       this.#sessions.delete(session);
       watch.end();
     });
     session.on('error', () => session.destroy());
-    if (this.#isDraining) session.close();
+    if (this.#isClosed) session.close();
   }
 }
 
@@ -80,22 +103,24 @@ export class Http2Server {
  */
 class ConnectionWatch {
   readonly #session: ServerHttp2Session;
-  readonly #limits: ConnectionLimits;
+  readonly #socket: Socket;
+  readonly #pingMsMax: number;
   readonly #timer: NodeJS.Timeout;
   readonly #streams = new Set<ServerHttp2Stream>();
   /** Streams whose whole answer was waiting to be read at the last look. */
   #unread = new Set<ServerHttp2Stream>();
   #wasUsed = false;
 
-  constructor(session: ServerHttp2Session, limits: ConnectionLimits) {
+  constructor(session: ServerHttp2Session, socket: Socket, idleMsMax: number) {
     this.#session = session;
-    this.#limits = limits;
+    this.#socket = socket;
+    this.#pingMsMax = Math.min(idleMsMax, PING_MS_MAX);
     session.on('stream', (stream: ServerHttp2Stream) => {
       this.#wasUsed = true;
       this.#streams.add(stream);
       stream.on('close', () => this.#streams.delete(stream));
     });
-    this.#timer = setInterval(() => this.#look(), limits.idleMsMax);
+    this.#timer = setInterval(() => this.#look(), idleMsMax);
     this.#timer.unref();
   }
 
@@ -105,7 +130,7 @@ class ConnectionWatch {
 
   #look(): void {
     if (this.#streams.size === 0) {
-      if (!this.#wasUsed) this.#session.close();
+      if (!this.#wasUsed) this.#leave();
       this.#wasUsed = false;
       return;
     }
@@ -116,7 +141,13 @@ class ConnectionWatch {
       else unread.add(stream);
     }
     this.#unread = unread;
-    const silent = setTimeout(() => this.#session.destroy(), this.#limits.sniffMsMax);
+    const silent = setTimeout(() => this.#session.destroy(), this.#pingMsMax);
     this.#session.ping(() => clearTimeout(silent));
+  }
+
+  /** Closes; a peer that then keeps its own side open is cut. */
+  #leave(): void {
+    this.#session.close();
+    setTimeout(() => this.#socket.destroy(), LINGER_MS_MAX).unref();
   }
 }

@@ -161,6 +161,7 @@ export class Listener {
   }
 
   #hand(socket: net.Socket, isHttp2: boolean): void {
-    (isHttp2 ? this.#http2.server : this.#http1).emit('connection', socket);
+    if (isHttp2) this.#http2.take(socket);
+    else this.#http1.emit('connection', socket);
   }
 }

@@ -18,7 +18,7 @@ export function parseTimeout(header: string | string[] | undefined): number | un
   if (unitMs === undefined) {
     throw new AppError(
       'INVALID_REQUEST',
-      `grpc-timeout "${String(header).slice(0, 20)}" is not digits and one of H M S m u n`,
+      'grpc-timeout is not digits and one of H M S m u n, such as 500m',
     );
   }
   return Number(count) * unitMs;

@@ -6,10 +6,15 @@ import { type InChild, startDev } from '../start.ts';
 
 const FOLDER = path.join(import.meta.dirname, '..', '..', '.foreign');
 
-/** Where a tool that scripts/install-foreign.sh builds or downloads lies. */
+/** Where what scripts/install-foreign.sh builds or downloads lies: a tool, or the messages of one. */
 const INSTALLED: Readonly<Record<string, string>> = {
   grpcurl: path.join(FOLDER, 'bin', 'grpcurl'),
   'grpcurl-v1alpha': path.join(FOLDER, 'bin', 'grpcurl-v1alpha'),
+  connectconformance: path.join(FOLDER, 'bin', 'connectconformance'),
+  'conformance.binpb': path.join(FOLDER, 'conformance.binpb'),
+  'grpc-interop-client': path.join(FOLDER, 'bin', 'grpc-interop-client'),
+  'interop.binpb': path.join(FOLDER, 'interop.binpb'),
+  h2spec: path.join(FOLDER, 'bin', 'h2spec'),
   python: path.join(FOLDER, 'python', 'bin', 'python'),
 };
 
@@ -38,7 +43,7 @@ export interface Ran {
 }
 
 /** How long a tool may take, in milliseconds. */
-const TOOL_MS_MAX = 60_000;
+const TOOL_MS_MAX = 180_000;
 
 /** Runs a tool to its end. */
 export async function runTool(

@@ -5,7 +5,8 @@ import { AppError } from '../../domain/errors.ts';
 import { tooLarge } from '../body.ts';
 
 const PREFIX_BYTES = 5;
-const FLAG_COMPRESSED = 1;
+/** The message is compressed as `grpc-encoding` says. */
+export const FLAG_COMPRESSED = 1;
 /** gRPC-Web sends its trailers as a last frame in the body. */
 export const FLAG_TRAILERS = 0x80;
 

@@ -6,7 +6,15 @@ import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts'
 import { statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import type { HttpExchange } from '../http.ts';
-import { FLAG_TRAILERS, type Frame, FrameReader, frame, unpack } from './frames.ts';
+import { COMPRESSED_BYTES_MIN, compress, takesGzip } from './compression.ts';
+import {
+  FLAG_COMPRESSED,
+  FLAG_TRAILERS,
+  type Frame,
+  FrameReader,
+  frame,
+  unpack,
+} from './frames.ts';
 
 const ENCODINGS = ['identity', 'gzip'];
 
@@ -84,8 +92,7 @@ export class GrpcExchange implements Exchange {
   async *readAll(): AsyncIterable<Message> {
     const encoding = this.#encoding();
     const reader = new FrameReader(this.#limits.bodyBytesMax);
-    // Whoever stops reading, a service or a bad frame, must not take the answer's stream down.
-    for await (const chunk of this.#http.body.iterator({ destroyOnReturn: false })) {
+    for await (const chunk of this.#chunks()) {
       reader.push(chunk);
       for (let next = reader.next(); next !== undefined; next = reader.next()) {
         yield await this.#decode(next, encoding);
@@ -95,21 +102,20 @@ export class GrpcExchange implements Exchange {
   }
 
   write(message: Message, call: Call): undefined | Promise<void> {
-    this.#start(call);
-    const { output } = this.#method();
-    return this.#http.write(frame(0, toBinary(output, message)));
+    const data = toBinary(this.#method().output, message);
+    const packed =
+      data.length >= COMPRESSED_BYTES_MIN && this.#takesGzip() ? compress(data) : undefined;
+    this.#start(call, packed !== undefined);
+    return this.#http.write(packed === undefined ? frame(0, data) : frame(FLAG_COMPRESSED, packed));
   }
 
   finish(call: Call, error: AppError | undefined): void {
     const trailers = [...statusTrailers(error), ...call.responseTrailers];
-    // Headers of the service's own would be taken for trailers in an answer of trailers only.
-    if (call.responseHeaders.length > 0) this.#start(call);
     if (this.#isWeb) {
-      this.#start(call);
-      const block = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-      this.#http.write(frame(FLAG_TRAILERS, Buffer.from(block)));
-      this.#http.end();
-    } else if (this.#isStarted) {
+      this.#finishWeb(call, trailers);
+    } else if (this.#isStarted || call.responseHeaders.length > 0) {
+      // Headers of the service's own would be taken for trailers in an answer of trailers only.
+      this.#start(call, false);
       this.#http.end(trailers);
     } else {
       this.#http.send(200, [...this.#headers(call), ...trailers], '');
@@ -120,9 +126,34 @@ export class GrpcExchange implements Exchange {
     this.#http.onAbort(listener);
   }
 
+  #finishWeb(call: Call, trailers: readonly Metadata[]): void {
+    const lines = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const block = frame(FLAG_TRAILERS, Buffer.from(lines));
+    if (this.#isStarted) {
+      this.#http.write(block);
+      this.#http.end();
+    } else {
+      this.#http.send(200, this.#headers(call), block);
+    }
+  }
+
   #method() {
     if (this.head.method === undefined) throw new Error('a call without a method has no messages');
     return this.head.method;
+  }
+
+  #takesGzip(): boolean {
+    return takesGzip(this.head.headers['grpc-accept-encoding']);
+  }
+
+  /** The body's bytes as they come; CANCELLED when the peer goes away before their end. */
+  async *#chunks(): AsyncIterable<Buffer> {
+    try {
+      // Whoever stops reading, a service or a bad frame, must not take the answer's stream down.
+      yield* this.#http.body.iterator({ destroyOnReturn: false });
+    } catch {
+      throw new AppError('CANCELLED', 'the caller went away');
+    }
   }
 
   #encoding(): string {
@@ -130,7 +161,7 @@ export class GrpcExchange implements Exchange {
     if (typeof encoding === 'string' && ENCODINGS.includes(encoding)) return encoding;
     throw new AppError(
       'ENCODING_UNSUPPORTED',
-      `grpc-encoding "${String(encoding).slice(0, 20)}" is not spoken here; use ${ENCODINGS.join(' or ')}`,
+      `this grpc-encoding is not spoken here; use ${ENCODINGS.join(' or ')}`,
     );
   }
 
@@ -154,9 +185,19 @@ export class GrpcExchange implements Exchange {
     ];
   }
 
-  #start(call: Call): void {
+  /** Of a stream, the first message cannot tell whether a later one will be compressed. */
+  #start(call: Call, isCompressed: boolean): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
-    this.#http.start(200, this.#headers(call));
+    const headers = this.#headers(call);
+    if (isCompressed || (this.#streamsAnswers() && this.#takesGzip())) {
+      headers.push(['grpc-encoding', 'gzip']);
+    }
+    this.#http.start(200, headers);
+  }
+
+  #streamsAnswers(): boolean {
+    const kind = this.head.method?.methodKind;
+    return kind === 'server_streaming' || kind === 'bidi_streaming';
   }
 }

@@ -1,14 +1,32 @@
-/** How the JSON of a request and the fields of its message go together. */
-import type { DescField, DescMessage, JsonObject, JsonValue } from '@bufbuild/protobuf';
+/** The fields of messages by the names that requests call them. */
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 
-/** Names that the contract does not know are ignored. */
-export const READ_OPTIONS = { ignoreUnknownFields: true } as const;
+/** Messages within messages at most, the outermost included; gRPC's reader refuses more, too. */
+export const DEPTH_MAX = 100;
 
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const named = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
 
 /** The field of that name, in snake_case or camelCase. */
 export function fieldNamed(message: DescMessage, name: string): DescField | undefined {
-  return message.fields.find((field) => field.name === name || field.jsonName === name);
+  let fields = named.get(message);
+  if (fields === undefined) {
+    const byJsonName = message.fields.map((field) => [field.jsonName, field] as const);
+    fields = new Map([
+      ...byJsonName,
+      ...message.fields.map((field) => [field.name, field] as const),
+    ]);
+    named.set(message, fields);
+  }
+  return fields.get(name);
+}
+
+/** The one field of a wrapper such as google.protobuf.StringValue; undefined for other messages. */
+export function wrappedOf(message: DescMessage): DescField | undefined {
+  return isWrapperDesc(message) ? message.fields[0] : undefined;
+}
+
+/** True for the types of google.protobuf: their JSON is a value of its own, without their fields. */
+export function isWellKnown(message: DescMessage): boolean {
+  return message.typeName.startsWith('google.protobuf.');
 }

@@ -106,6 +106,8 @@ export function matchPath(template: PathTemplate, path: string): Map<string, str
   if (template.verb !== '') {
     if (!rest.endsWith(`:${template.verb}`)) return undefined;
     rest = rest.slice(0, -template.verb.length - 1);
+    // A verb alone is no segment: there is nothing that it could be done to.
+    if (rest === '' || rest.endsWith('/')) return undefined;
   }
   const parts = rest.split('/');
   const { segments } = template;

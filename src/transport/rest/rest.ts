@@ -1,16 +1,15 @@
 /** REST: JSON in, JSON out, one unary method per route. */
-import { type Message, toJson, toJsonString } from '@bufbuild/protobuf';
+import type { Message } from '@bufbuild/protobuf';
 import { type AppError, httpStatusOf } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
 import { detailRegistry, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import type { HttpExchange } from '../http.ts';
+import { jsonOf, jsonOfField } from './answer.ts';
 import { readRequest } from './request.ts';
 import type { Match } from './router.ts';
 
-/** Names as in the proto files; zero values are printed, unset messages and oneof members not. */
-const WRITE_OPTIONS = { alwaysEmitImplicit: true, useProtoFieldName: true } as const;
 const CONTENT_TYPE: Metadata = ['content-type', 'application/json'];
 
 /** Carries one REST call. `match` is undefined when the route was refused already. */
@@ -50,12 +49,10 @@ export class RestExchange implements Exchange {
   write(message: Message): undefined {
     const { method, responseBody } = this.#match?.binding ?? {};
     if (method === undefined) throw new Error('a refused route has no answer');
-    if (responseBody === undefined || responseBody === '') {
-      this.#answer = toJsonString(method.output, message, WRITE_OPTIONS);
-    } else {
-      const whole = toJson(method.output, message, WRITE_OPTIONS) as Record<string, unknown>;
-      this.#answer = JSON.stringify(whole[responseBody] ?? null);
-    }
+    this.#answer =
+      responseBody === undefined || responseBody === ''
+        ? jsonOf(method.output, message)
+        : jsonOfField(method.output, message, responseBody);
     return undefined;
   }
 
@@ -81,6 +78,5 @@ export class RestExchange implements Exchange {
 
 /** The body of every error. */
 export function statusJson(error: AppError): string {
-  const status = statusOf(error);
-  return toJsonString(StatusSchema, status, { ...WRITE_OPTIONS, registry: detailRegistry });
+  return jsonOf(StatusSchema, statusOf(error), detailRegistry);
 }

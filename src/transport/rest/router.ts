@@ -48,8 +48,9 @@ function bindingsOf(method: DescMethod): Binding[] {
 
 /** Finds the method that a verb and path name. */
 export class Router {
-  /** Those with a literal path, by that path; then those that must be tried one by one. */
+  /** Those with a literal path, by that path: it beats a template that fits it. */
   readonly #literal = new Map<string, Binding[]>();
+  /** Those that must be tried one by one; of several that fit, the last of the contract counts. */
   readonly #templates: Binding[] = [];
 
   constructor(services: readonly DescService[]) {
@@ -59,9 +60,17 @@ export class Router {
         const path = `/${segments.map((s) => (s.kind === 'literal' ? s.text : '')).join('/')}`;
         this.#literal.set(path, [...(this.#literal.get(path) ?? []), binding]);
       } else {
-        this.#templates.push(binding);
+        this.#templates.unshift(binding);
       }
     }
+  }
+
+  /** The literal parts of every route, such as `/v1/accounts/orders`. */
+  literals(): string[] {
+    const bindings = [...this.#literal.values(), this.#templates].flat();
+    return bindings.map(({ template }) =>
+      template.segments.map((s) => (s.kind === 'literal' ? `/${s.text}` : '')).join(''),
+    );
   }
 
   /**

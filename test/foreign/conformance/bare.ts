@@ -27,20 +27,26 @@ function without(headers: readonly Metadata[]): Metadata[] {
   });
 }
 
+/** The same part of a body; one that is a frame of trailers, without ours. */
+function bareChunk(chunk: Uint8Array): Uint8Array {
+  if (chunk[0] !== FLAG_TRAILERS) return chunk;
+  const lines = Buffer.from(chunk.subarray(PREFIX_BYTES)).toString().split('\r\n').slice(0, -1);
+  const trailers = lines.map((line): Metadata => {
+    const at = line.indexOf(': ');
+    return [line.slice(0, at), line.slice(at + 2)];
+  });
+  const kept = without(trailers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return frame(FLAG_TRAILERS, Buffer.from(kept.join('')));
+}
+
 /** The same exchange, whose answers carry the suite's own details alone. */
 export function bare(exchange: HttpExchange): HttpExchange {
   const { end, send, write } = exchange;
   exchange.end = (trailers = []) => end.call(exchange, without(trailers));
-  exchange.send = (status, headers, body) => send.call(exchange, status, without(headers), body);
-  exchange.write = (chunk) => {
-    if (chunk[0] !== FLAG_TRAILERS) return write.call(exchange, chunk);
-    const lines = Buffer.from(chunk.subarray(PREFIX_BYTES)).toString().split('\r\n').slice(0, -1);
-    const trailers = lines.map((line): Metadata => {
-      const at = line.indexOf(': ');
-      return [line.slice(0, at), line.slice(at + 2)];
-    });
-    const kept = without(trailers).map(([name, value]) => `${name}: ${value}\r\n`);
-    return write.call(exchange, frame(FLAG_TRAILERS, Buffer.from(kept.join(''))));
+  exchange.send = (status, headers, body) => {
+    const bareBody = typeof body === 'string' ? body : bareChunk(body);
+    send.call(exchange, status, without(headers), bareBody);
   };
+  exchange.write = (chunk) => write.call(exchange, bareChunk(chunk));
   return exchange;
 }

@@ -1,0 +1,96 @@
+/** The two servers that are compared: ours, and a bare one of Node's. */
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { systemClock, systemRandom } from '../../../src/domain/clock.ts';
+import { selfSigned } from '../../../src/ops/certificate.ts';
+import { Faults } from '../../../src/pipeline/faults.ts';
+import { Pipeline } from '../../../src/pipeline/pipeline.ts';
+import { SETTINGS } from '../../../src/settings.ts';
+import { Dispatch } from '../../../src/transport/dispatch.ts';
+import { Listener, type TlsPair } from '../../../src/transport/listener.ts';
+import { temporaryFolder } from '../../start.ts';
+
+/** Where both answer. */
+export const TARGET = '/page';
+const PAGE = {
+  status: 200,
+  headers: [['content-type', 'text/plain'] as [string, string]],
+  body: 'x'.repeat(500),
+};
+/**
+ * Both answer so late. Many cases send a second frame to a stream whose answer may be out already, on
+ * which it would rightly be ignored: without the pause chance would decide them.
+ */
+const ANSWER_MS = 30;
+
+export interface Running extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** A certificate for either; undefined for plaintext. */
+export function certificate(isTls: boolean): Promise<TlsPair> | undefined {
+  return isTls ? selfSigned(temporaryFolder(), 'localhost', systemClock.now()) : undefined;
+}
+
+/** The defaults of every limit. */
+function defaults() {
+  const limits = Object.entries(SETTINGS).flatMap(([name, row]) =>
+    'group' in row ? [[name, Number(row.fallback)]] : [],
+  );
+  // biome-ignore lint/suspicious/noExplicitAny: each of them is there, and a number
+  return Object.fromEntries(limits) as any;
+}
+
+/** Our listener, pipeline and codecs, with a page to ask for. */
+export async function startOurs(tls: TlsPair | undefined): Promise<Running> {
+  const limits = defaults();
+  const pipeline = new Pipeline({
+    registrations: [],
+    log: pino({ level: 'silent' }),
+    clock: systemClock,
+    random: systemRandom,
+    deadlineMsMax: limits.deadlineMsMax,
+    faults: new Faults([], Math.random),
+  });
+  const plain = new Map([[TARGET, () => PAGE]]);
+  const dispatch = new Dispatch({ pipeline, services: [], plain, limits, corsOrigins: [] });
+  const listener = new Listener({
+    tls,
+    limits,
+    handle: (exchange) => setTimeout(() => dispatch.handle(exchange), ANSWER_MS),
+    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+  });
+  return {
+    port: await listener.listen('127.0.0.1', 0),
+    async [Symbol.asyncDispose]() {
+      await listener.drain();
+      await listener.closed(0);
+    },
+  };
+}
+
+/** Answers 200 to everything, with as many streams to a connection as ours. */
+export async function startBare(tls: TlsPair | undefined): Promise<Running> {
+  const settings = { maxConcurrentStreams: defaults().streamsPerConnectionMax };
+  const server =
+    tls === undefined
+      ? http2.createServer({ settings })
+      : http2.createSecureServer({ ...tls, settings });
+  server.on('stream', (stream: http2.ServerHttp2Stream) => {
+    stream.on('error', () => {});
+    setTimeout(() => {
+      if (stream.destroyed) return;
+      stream.respond({ ':status': PAGE.status, 'content-type': 'text/plain' });
+      stream.end(PAGE.body);
+    }, ANSWER_MS);
+  });
+  server.on('sessionError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.close();
+    },
+  };
+}
