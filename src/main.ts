@@ -1,7 +1,6 @@
 /** The composition root: the one place that names concrete classes and puts them together. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { DescService } from '@bufbuild/protobuf';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
@@ -21,13 +20,10 @@ import { Pipeline } from './pipeline/pipeline.ts';
 import { authService } from './service/auth.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 import { type Store, StoreError } from './store/store.ts';
-import { readComments } from './transport/comments.ts';
 import { Dispatch } from './transport/dispatch.ts';
-import { docsRoutes } from './transport/docs.ts';
 import { Health } from './transport/health.ts';
 import { Listener } from './transport/listener.ts';
-import { openapi } from './transport/openapi.ts';
-import { jsonPage, type Page, type PlainRoutes } from './transport/plain.ts';
+import { pages } from './transport/plain.ts';
 import { reflection } from './transport/reflection.ts';
 
 /** What a server is made of that is not a setting; tests choose their own. */
@@ -203,7 +199,13 @@ async function listen(
   const dispatch = new Dispatch({
     pipeline,
     services: registrations.map(({ service }) => service),
-    plain: pages(config, store, [AuthService], () => isServing),
+    plain: pages({
+      services: [AuthService],
+      info: { title: 'Propusk', version: PACKAGE.version },
+      isServing: () => isServing,
+      ping: () => store.ping(),
+      hasDocs: config.mode === 'dev',
+    }),
     limits: config,
     corsOrigins: config.corsOrigins,
   });
@@ -255,42 +257,6 @@ function listenFault(error: NodeJS.ErrnoException): string {
   if (error.code === 'EACCES') return 'this port needs more rights; choose one above 1023';
   if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address';
   return error.message;
-}
-
-/** The pages beside the calls. */
-function pages(
-  config: Config,
-  store: Store,
-  services: readonly DescService[],
-  isServing: () => boolean,
-): PlainRoutes {
-  const routes = new Map<string, () => Page | Promise<Page>>();
-  routes.set('/healthz', () => jsonPage(200, { status: 'ok' }));
-  routes.set('/readyz', async () => {
-    if (!isServing()) return jsonPage(503, { status: 'stopping' });
-    return store.ping().then(
-      () => jsonPage(200, { status: 'ready' }),
-      () => jsonPage(503, { status: 'the database does not answer' }),
-    );
-  });
-  let document: Page | undefined;
-  routes.set('/openapi.json', () => {
-    if (document === undefined) {
-      const image = readFileSync(new URL('gen/contract.binpb', import.meta.url));
-      const info = { title: 'Propusk', version: PACKAGE.version };
-      document = jsonPage(200, openapi(services, readComments(image), info));
-    }
-    return document;
-  });
-  if (config.mode === 'dev')
-    for (const [at, resource] of docsRoutes()) {
-      routes.set(at, () => {
-        // The body is read when it is asked for.
-        const { headers, body } = resource;
-        return { status: 200, headers: Object.entries(headers), body };
-      });
-    }
-  return routes;
 }
 
 /** True for what `start` throws for people: its message is all they need. */

@@ -1,5 +1,10 @@
 /** Pages that are no calls of the contract: health for load balancers, the OpenAPI document, docs. */
+import { readFileSync } from 'node:fs';
+import type { DescService } from '@bufbuild/protobuf';
 import type { Metadata } from '../pipeline/call.ts';
+import { readComments } from './comments.ts';
+import { docsRoutes } from './docs.ts';
+import { type OpenApiInfo, openapi } from './openapi.ts';
 
 export interface Page {
   readonly status: number;
@@ -13,4 +18,45 @@ export type PlainRoutes = ReadonlyMap<string, () => Page | Promise<Page>>;
 /** A page that is a JSON value. */
 export function jsonPage(status: number, value: unknown): Page {
   return { status, headers: [['content-type', 'application/json']], body: JSON.stringify(value) };
+}
+
+export interface PagesOptions {
+  /** Those that the OpenAPI document tells of. */
+  readonly services: readonly DescService[];
+  readonly info: OpenApiInfo;
+  /** False once the server stops. */
+  readonly isServing: () => boolean;
+  /** Resolves when the database answers. */
+  readonly ping: () => Promise<void>;
+  /** The page that shows the document and sends requests. */
+  readonly hasDocs: boolean;
+}
+
+/** All pages, by path. */
+export function pages({ services, info, isServing, ping, hasDocs }: PagesOptions): PlainRoutes {
+  const routes = new Map<string, () => Page | Promise<Page>>();
+  routes.set('/healthz', () => jsonPage(200, { status: 'ok' }));
+  routes.set('/readyz', async () => {
+    if (!isServing()) return jsonPage(503, { status: 'stopping' });
+    return ping().then(
+      () => jsonPage(200, { status: 'ready' }),
+      () => jsonPage(503, { status: 'the database does not answer' }),
+    );
+  });
+  let document: Page | undefined;
+  routes.set('/openapi.json', () => {
+    if (document === undefined) {
+      const image = readFileSync(new URL('../gen/contract.binpb', import.meta.url));
+      document = jsonPage(200, openapi(services, readComments(image), info));
+    }
+    return document;
+  });
+  for (const [at, resource] of hasDocs ? docsRoutes() : []) {
+    routes.set(at, () => {
+      // The body is read when it is asked for.
+      const { headers, body } = resource;
+      return { status: 200, headers: Object.entries(headers), body };
+    });
+  }
+  return routes;
 }

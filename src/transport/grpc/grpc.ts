@@ -20,7 +20,7 @@ const ENCODINGS = ['identity', 'gzip'];
 
 /** Which flavour a content type names; undefined when it is neither. */
 export function flavourOf(contentType: string): 'grpc' | 'grpc-web' | undefined {
-  const found = /^application\/grpc(-web)?(?:\+proto)?(?:;|$)/.exec(contentType);
+  const found = /^application\/grpc(-web)?(?:\+proto)?(?:;|$)/i.exec(contentType);
   if (found === null) return undefined;
   return found[1] === undefined ? 'grpc' : 'grpc-web';
 }
