@@ -24,7 +24,7 @@ export interface Fault {
   readonly probability: number;
 }
 
-/** What a fault says of the limit, the documents' own figure. */
+/** The documents' own figure. */
 const DOCUMENTED_LIMIT_PER_MINUTE = 200;
 const LIMITED_RETRY_AFTER_MS = 1000;
 
@@ -69,16 +69,16 @@ export function parseFault(text: string, services: readonly DescService[]): Faul
   return { method, reason, probability };
 }
 
-function errorOf(reason: Reason): AppError {
+/** An error as the documents tell of it, with the details that its reason comes with. */
+export function sampleOf(reason: Reason, message: string): AppError {
   const { code } = rowOf(reason);
-  const limited = code === Code.RESOURCE_EXHAUSTED;
-  return new AppError(reason, `a fault on purpose (--fault): ${reason}`, {
-    ...(limited && {
+  return new AppError(reason, message, {
+    ...(code === Code.RESOURCE_EXHAUSTED && {
       limitPerMinute: DOCUMENTED_LIMIT_PER_MINUTE,
       retryAfterMs: LIMITED_RETRY_AFTER_MS,
     }),
     ...(code === Code.INVALID_ARGUMENT && {
-      violations: [{ field: 'fault', description: 'refused on purpose' }],
+      violations: [{ field: 'field', description: 'what is wrong with it' }],
     }),
   });
 }
@@ -97,7 +97,9 @@ export class Faults {
   /** The error that this call shall meet, if any. */
   pick(method: DescMethod): AppError | undefined {
     for (const fault of this.#faults) {
-      if (fault.method === method && this.#draw() < fault.probability) return errorOf(fault.reason);
+      if (fault.method === method && this.#draw() < fault.probability) {
+        return sampleOf(fault.reason, `a fault on purpose (--fault): ${fault.reason}`);
+      }
     }
     return undefined;
   }

@@ -11,11 +11,11 @@ import {
   getOption,
   hasOption,
 } from '@bufbuild/protobuf';
-import { AppError, httpStatusOf, type Reason } from '../domain/errors.ts';
+import { httpStatusOf, type Reason } from '../domain/errors.ts';
 import { http } from '../gen/google/api/annotations_pb.js';
 import type { HttpRule } from '../gen/google/api/http_pb.js';
 import { StatusSchema } from '../gen/google/rpc/status_pb.js';
-import { documentedReasons } from '../pipeline/faults.ts';
+import { documentedReasons, sampleOf } from '../pipeline/faults.ts';
 import type { Comments } from './comments.ts';
 import { isPlainMessage, type Schema, Schemas } from './openapi-schema.ts';
 import { statusJson } from './rest/rest.ts';
@@ -37,9 +37,6 @@ export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
-
-/** The limit that the documents name in the 429 sentence, in requests a minute. */
-const DOCUMENTED_LIMIT_PER_MINUTE = 200;
 
 /** The verbs that a Path Item Object has room for. */
 const VERBS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
@@ -123,18 +120,13 @@ function json(schema: Schema, more: object = {}): object {
 
 /** The Status that a caller would see for a reason. */
 function exampleOf(reason: Reason): object {
-  const isLimited = reason === 'RATE_LIMITED';
   const message = reason.toLowerCase().replaceAll('_', ' ');
-  const error = new AppError(reason, message, {
-    ...(isLimited && { limitPerMinute: DOCUMENTED_LIMIT_PER_MINUTE, retryAfterMs: 1000 }),
-  });
-  return { value: JSON.parse(statusJson(error)) };
+  return { value: JSON.parse(statusJson(sampleOf(reason, message))) };
 }
 
 /** The sentences that the documents give for a status, or what HTTP calls it. */
 function describeFailure(status: number, reasons: readonly Reason[]): string {
-  const limitPerMinute = DOCUMENTED_LIMIT_PER_MINUTE;
-  const sentences = reasons.map((reason) => new AppError(reason, '', { limitPerMinute }).sentence);
+  const sentences = reasons.map((reason) => sampleOf(reason, '').sentence);
   const known = new Set(sentences.filter((sentence) => sentence !== undefined));
   if (known.size > 0) return [...known].join('\n\n');
   return `${STATUS_CODES[status]}: ${reasons.map((reason) => `\`${reason}\``).join(', ')}`;
