@@ -8,7 +8,6 @@ import {
   type Registry,
   ScalarType,
   toJson,
-  toJsonString,
 } from '@bufbuild/protobuf';
 import { isWellKnown, wrappedOf } from './fields.ts';
 import { shortFloat } from './numbers.ts';
@@ -78,23 +77,23 @@ function eachOf(
   );
 }
 
+/** The JSON of a message, its floats with their own digits. */
+function treeOf(desc: DescMessage, message: Message, registry?: Registry): JsonValue {
+  const json = toJson(desc, message, registry === undefined ? OPTIONS : { ...OPTIONS, registry });
+  if (wrappedOf(desc)?.scalar === ScalarType.FLOAT) return shortOne(json);
+  if (!isWellKnown(desc) && mayHoldFloats(desc)) shorten(desc, json as JsonObject);
+  return json;
+}
+
 /**
  * The JSON text of a message.
  * @param registry resolves google.protobuf.Any
  */
 export function jsonOf(desc: DescMessage, message: Message, registry?: Registry): string {
-  const options = registry === undefined ? OPTIONS : { ...OPTIONS, registry };
-  if (!mayHoldFloats(desc)) return toJsonString(desc, message, options);
-  return JSON.stringify(treeOf(desc, message));
-}
-
-function treeOf(desc: DescMessage, message: Message): JsonObject {
-  const json = toJson(desc, message, OPTIONS) as JsonObject;
-  if (mayHoldFloats(desc)) shorten(desc, json);
-  return json;
+  return JSON.stringify(treeOf(desc, message, registry));
 }
 
 /** The JSON text of one field of a message; null when it is not set. */
 export function jsonOfField(desc: DescMessage, message: Message, name: string): string {
-  return JSON.stringify(treeOf(desc, message)[name] ?? null);
+  return JSON.stringify((treeOf(desc, message) as JsonObject)[name] ?? null);
 }

@@ -130,6 +130,10 @@ test('examples', () => {
     name: 'shelves/a',
   });
   assert.equal(match('/v1/{name=shelves/*}:close', '/v1/shelves/a'), undefined);
+  // Nothing to close.
+  assert.equal(match('/v1/files/{rest=**}:close', '/v1/files/:close'), undefined);
+  assert.equal(match('/{rest=**}:close', '/:close'), undefined);
+  assert.deepEqual(match('/v1/{a}:close', '/v1/x:close:close'), { a: 'x:close' });
   assert.deepEqual(match('/v1/{a}/{rest=**}', '/v1/x%2Fy/p/q%2Fr/s%2ft'), {
     a: 'x/y',
     rest: 'p/q%2Fr/s%2ft',

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { create, createFileRegistry, type DescService, setExtension } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema, MethodOptionsSchema } from '@bufbuild/protobuf/wkt';
+import { http } from '../../gen/google/api/annotations_pb.js';
+import { HttpRuleSchema } from '../../gen/google/api/http_pb.js';
 import { AuthService } from '../../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { Health } from '../../gen/health/v1/health_pb.js';
 import { Router } from './router.ts';
@@ -26,4 +30,33 @@ test('a known path tells its verbs, an unknown one none', () => {
 
 test('a method without a route has none', () => {
   assert.deepEqual(methodAt('POST', '/grpc.health.v1.Health/Check'), []);
+});
+
+/** A service whose methods are called A, B, ..., each with one of the routes, in that order. */
+function serviceWith(...routes: string[]): DescService {
+  const method = routes.map((value, i) => {
+    const options = create(MethodOptionsSchema);
+    setExtension(options, http, create(HttpRuleSchema, { pattern: { case: 'get', value } }));
+    return { name: 'ABC'[i] ?? '', inputType: '.x.M', outputType: '.x.M', options };
+  });
+  const file = create(FileDescriptorProtoSchema, {
+    name: 'x.proto',
+    package: 'x',
+    syntax: 'proto3',
+    messageType: [{ name: 'M' }],
+    service: [{ name: 'S', method }],
+  });
+  return createFileRegistry(file, () => undefined).getService('x.S') as DescService;
+}
+
+test('of several routes that fit, one by its letters counts, else the last of the contract', () => {
+  const chosen = (path: string, ...routes: string[]) => {
+    const match = new Router([serviceWith(...routes)]).match('GET', path);
+    return 'binding' in match ? match.binding.method.name : undefined;
+  };
+  assert.equal(chosen('/v1/a/b', '/v1/a/{x}', '/v1/{y}/b'), 'B');
+  assert.equal(chosen('/v1/a/b', '/v1/{y}/b', '/v1/a/{x}', '/v1/{z=**}'), 'C');
+  assert.equal(chosen('/v1/a:b', '/v1/{x}', '/v1/{x}:b'), 'B');
+  assert.equal(chosen('/v1/a', '/v1/a', '/v1/{x}'), 'A');
+  assert.equal(chosen('/v1/a', '/v1/{x}', '/v1/a'), 'B');
 });

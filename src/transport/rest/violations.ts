@@ -43,6 +43,9 @@ export class Violations {
   }
 
   add(field: string, description: string): void {
+    const last = this.#all.at(-1);
+    // The keys of a map, say, that are wrong one and all.
+    if (last?.field === field && last.description === description) return;
     if (this.#all.length < VIOLATIONS_MAX) this.#all.push({ field, description });
   }
 

@@ -228,6 +228,13 @@ export const DIFFERENCES: readonly Difference[] = [
     allows: ({ asked }) => /\[[^&]*%0a[^&]*\]=/i.test(asked.target),
   },
   {
+    name: 'two spellings of a key are one key',
+    reason: 'as in JSON; to the gateway it depends on chance which of them stays',
+    example: get('/v1/wide?number_by_number[1]=2&number_by_number[01]=3'),
+    refusal: /^has a key more than once$/,
+    allows: ({ asked }) => /\[[^&]*\]=.*\[[^&]*\]=/.test(asked.target),
+  },
+  {
     name: 'a list of strings as a body is as in any other place',
     reason: "to the gateway it is Go's own JSON there: null is an empty string",
     example: post('/v1/lists/texts', '[null]'),

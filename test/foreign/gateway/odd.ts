@@ -85,7 +85,7 @@ export const ODD_PAIRS: readonly string[] = [
     text_by_text=a text_by_text.a=b item_by_text[a].id=b item_by_text.a.id=b text_by_text[a]=b
     textByText[a]=b&text_by_text[c]=d text_by_text[a]=b&text_by_text[a]=c text_by_text[]=b
     text_by_text=a&text_by_text=b text_by_text[a][b]=c text_by_text[a%0Ab]=c text_by_text[%5D]=a
-    number_by_number[1]=2 number_by_number[x]=2 real_by_flag[true]=1 real_by_flag[1]=1.5
+    number_by_number[1]=2&number_by_number[01]=3 number_by_number[1]=2 number_by_number[x]=2 real_by_flag[true]=1 real_by_flag[1]=1.5
     color_by_number[1]=COLOR_RED item_by_text[a]={} time_by_number[1]=2025-01-01T00:00:00Z
     raw_by_text[a]=AQ wrapped_text.value=a at.seconds=5 record.fields=1 any_json.number_value=1
     left=a&right=1 left=a&word=b shade=1&middle.id=a middle.id=a&middle.amount=1 word=a&word=b

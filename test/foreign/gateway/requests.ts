@@ -1,21 +1,14 @@
 /** Requests for every route of the wide contract, with paths, queries and bodies of all kinds. */
-import { type DescField, type DescMessage, type DescMethod, getOption } from '@bufbuild/protobuf';
+import { getOption } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import type { Reason } from '../../../src/domain/errors.ts';
 import { http as httpOption } from '../../../src/gen/google/api/annotations_pb.js';
 import type { Asked } from './ask.ts';
 import { brokenBodies, fieldJson, messageJson } from './bodies.ts';
+import { fieldAt, paths, type Route } from './paths.ts';
+import { queries } from './queries.ts';
 import { WideService } from './server.ts';
-import { mostly, texts, textsOf } from './values.ts';
-
-type Texts = fc.Arbitrary<string>;
-
-interface Route {
-  readonly method: DescMethod;
-  readonly verb: string;
-  readonly path: string;
-  readonly body: string;
-}
+import { mostly, texts } from './values.ts';
 
 /** Every route, read here anew: what is tested must not say what it is tested with. */
 const ROUTES: readonly Route[] = WideService.methods.flatMap((method) => {
@@ -28,267 +21,15 @@ const ROUTES: readonly Route[] = WideService.methods.flatMap((method) => {
   });
 });
 
-function fieldAt(message: DescMessage, path: string): DescField {
-  const [name, ...rest] = path.split('.');
-  const field = message.fields.find((each) => each.name === name);
-  if (field === undefined) throw new Error(`${message} has no ${path}`);
-  if (rest.length === 0 || field.message === undefined) return field;
-  return fieldAt(field.message, rest.join('.'));
-}
-
-/** Encodes more than it must, or in lower case. */
-function encoded(text: string, mustKeep: RegExp): Texts {
-  const plain = encodeURIComponent(text.toWellFormed());
-  const every = [...Buffer.from(text)].map((b) => `%${b.toString(16).padStart(2, '0')}`).join('');
-  const bare = plain.replace(/%[0-9A-F]{2}/g, (code) => {
-    const character = String.fromCharCode(Number.parseInt(code.slice(1), 16));
-    return mustKeep.test(character) ? character : code;
-  });
-  return fc.constantFrom(plain, plain, every, bare, plain.toLowerCase());
-}
-
-const BARE_IN_PATH = /[!$&'()*+,:=@;]/;
-const BARE_IN_QUERY = /[!$'()*,:@/?[\]]/;
-
-const oddSegments = fc.constantFrom(
-  ...[
-    '',
-    '.',
-    '..',
-    '%2F',
-    'a%2fb',
-    '%25',
-    '%2541',
-    '%252F',
-    '+',
-    '%20',
-    '*',
-    '**',
-    '{text}',
-    '%00',
-  ],
-  ...[
-    'a:b',
-    'x:close',
-    ':close',
-    'x%3Aclose',
-    ':',
-    'a;b',
-    'a=b',
-    'known',
-    'inner',
-    '%ff',
-    '%ED%A0%80',
-  ],
-  ...['%zz', '%', '%4', 'a%', '%E2%98', "'", '"', '<', '^', '`', '|', '\\'],
-);
-
-function segments(values: Texts): Texts {
-  return mostly(
-    values.chain((text) => encoded(text, BARE_IN_PATH)),
-    oddSegments,
-    5,
-  );
-}
-
-/** A path that fits the route's template, or nearly does. */
-function paths({ path, method }: Route): Texts {
-  const parts: Texts[] = [];
-  let from = 0;
-  for (const found of path.matchAll(/\{([\w.]+)(?:=([^}]*))?\}/g)) {
-    const [whole, name = '', pattern = '*'] = found;
-    parts.push(fc.constant(path.slice(from, found.index)));
-    const values = textsOf(fieldAt(method.input, name));
-    for (const [i, piece] of pattern.split('/').entries()) {
-      if (i > 0) parts.push(fc.constant('/'));
-      if (piece === '*') parts.push(segments(values));
-      else if (piece !== '**') parts.push(fc.constant(piece));
-      else parts.push(fc.array(segments(texts), { maxLength: 3 }).map((all) => all.join('/')));
-    }
-    from = found.index + whole.length;
-  }
-  parts.push(fc.constant(path.slice(from)));
-  const right = fc.tuple(...parts).map((all) => all.join(''));
-  return mostly(right, right.chain(nearly), 12);
-}
-
-function nearly(path: string): Texts {
-  const pieces = path.split('/');
-  return fc.constantFrom(
-    `${path}/`,
-    `${path}/more`,
-    `/${path}`,
-    pieces.slice(0, -1).join('/'),
-    path.replace('/v1', '/V1'),
-    path.replace('/v1', '/%761'),
-    path.replace('/v1/', '/v1//'),
-    `${path}:close`,
-    `${path}:open`,
-    `${path}#part`,
-    path.replaceAll('/', '%2F').replace('%2F', '/'),
-  );
-}
-
-/** A name of a field that a query may set, of either form, and of fields within fields. */
-function names(message: DescMessage, depth: number): fc.Arbitrary<[string, DescField]> {
-  return fc.constantFrom(...message.fields).chain((field): fc.Arbitrary<[string, DescField]> => {
-    const name = fc.constantFrom(field.name, field.jsonName);
-    const isFree = field.message?.typeName.startsWith('google.protobuf.') ?? true;
-    if (isFree || depth === 0) return name.map((text) => [text, field]);
-    const inner = names(field.message as DescMessage, depth - 1);
-    return mostly(
-      fc.tuple(name, inner).map(([text, [rest, last]]) => [`${text}.${rest}`, last]),
-      name.map((text) => [text, field]),
-      6,
-    );
-  });
-}
-
-const oddPairs = fc.constantFrom(
-  ...[
-    '',
-    '&',
-    '=',
-    '=x',
-    'a',
-    'text',
-    'text=',
-    'unknown=1',
-    'item.unknown=1',
-    'text.more=x',
-    'a;b=1',
-  ],
-  ...[
-    'item.=x',
-    '.=x',
-    '.text=x',
-    'item..id=x',
-    'text=a;b',
-    'text=%zz',
-    '%zz=1',
-    'text=%ff',
-    '%ff=1',
-  ],
-  ...[
-    'text=%',
-    '__proto__=x',
-    '__proto__.text=x',
-    'texts[]=a',
-    'texts[0]=a',
-    'text[a]=b',
-    'item[id]=x',
-  ],
-  ...[
-    'items.id=x',
-    'items=x',
-    'item=x',
-    'item=',
-    'item={}',
-    'unknown[a]=b',
-    'text_by_text=a',
-    '?text=a',
-  ],
-  ...[
-    'text_by_text.a=b',
-    'item_by_text[a].id=b',
-    'item_by_text.a.id=b',
-    'text=a%00b',
-    'text=a=b',
-    'constructor=1',
-  ],
-  ...[
-    'text_by_text[a]=b',
-    'textByText[a]=b&text_by_text[c]=d',
-    'text_by_text[a]=b&text_by_text[a]=c',
-  ],
-  ...['text_by_text[]=b', 'text_by_text[a][b]=c', 'number_by_number[1]=2', 'number_by_number[x]=2'],
-  ...[
-    'real_by_flag[true]=1',
-    'real_by_flag[1]=1.5',
-    'color_by_number[1]=COLOR_RED',
-    'item_by_text[a]={}',
-  ],
-  ...[
-    'time_by_number[1]=2025-01-01T00:00:00Z',
-    'raw_by_text[a]=AQ',
-    'wrapped_text.value=a',
-    'at.seconds=5',
-  ],
-  ...[
-    'record.fields=1',
-    'any_json.number_value=1',
-    'left=a&right=1',
-    'left=a&word=b',
-    'shade=1&middle.id=a',
-  ],
-  ...[
-    'middle.id=a&middle.amount=1',
-    'word=a&word=b',
-    'text=a&text=b',
-    'item.id=a&item.id=b',
-    'alias=a',
-  ],
-  ...[
-    'is_on=true&isOn=true',
-    'alias=a&renamed=b',
-    'item.inner.inner.id=deep',
-    'item.made_at=x',
-    'nothing=',
-  ],
-  ...[
-    'nothing={}',
-    'nothing=1',
-    'mask=text,item.id',
-    'mask=',
-    'mask=isOn',
-    'mask=is_on',
-    'lasting=1.5s',
-  ],
-  ...[
-    'record={"a":1}',
-    'record=[]',
-    'any_json=1',
-    'any_json="a"',
-    'any_json=a',
-    'any_list=[1]',
-    'any_json=',
-  ],
-  ...['text_by_text=a&text_by_text=b', '[text]=a', 'text]=a', 'item.id[a]=b', 'items[0].id=x'],
-);
-
-/** The query of a request, with its question mark; empty often. */
-function queries(message: DescMessage): Texts {
-  const pair = names(message, 2).chain(([name, field]) => {
-    const value = textsOf(field).chain((text) => encoded(text, BARE_IN_QUERY));
-    const key =
-      field.fieldKind === 'map'
-        ? texts.map((k) => `${name}[${encodeURIComponent(k.toWellFormed())}]`)
-        : fc.constant(name);
-    const times =
-      field.fieldKind === 'list' ? { minLength: 1, maxLength: 3 } : { minLength: 1, maxLength: 1 };
-    return fc
-      .tuple(key, fc.array(value, times))
-      .map(([text, values]) =>
-        values.map((each) => `${text}=${each.replaceAll('%20', '+')}`).join('&'),
-      );
-  });
-  const pairs = fc.array(mostly(pair, oddPairs, 5), { minLength: 1, maxLength: 3 });
-  return pairs.map((all) => `?${all.join('&')}`);
-}
+/** What a method without a body is sent all the same. */
+const ignoredBodies = fc.constantFrom<string | Uint8Array>('{', '{"text":"a"}', Buffer.of(0xff));
 
 function bodies({ method, body }: Route): fc.Arbitrary<string | Uint8Array> {
   const { input } = method;
   if (body === '*') return mostly<string | Uint8Array>(messageJson(input), fc.constant(''));
-  if (body === '')
-    return mostly<string | Uint8Array>(
-      fc.constant(''),
-      fc.constantFrom('{', 'x', '{"text":"a"}', Buffer.of(0xff)),
-      6,
-    );
-  return mostly<string | Uint8Array>(
-    fieldJson(fieldAt(input, body)),
-    fc.constantFrom('', ' ', '{}'),
-  );
+  if (body === '') return mostly<string | Uint8Array>(fc.constant(''), ignoredBodies, 6);
+  const blanks = fc.constantFrom('', ' ', '{}');
+  return mostly<string | Uint8Array>(fieldJson(fieldAt(input, body)), blanks);
 }
 
 function requestsOf(route: Route): fc.Arbitrary<Asked> {
