@@ -26,8 +26,9 @@ function asList(json: Json): readonly Json[] | undefined {
   return Object.values(json as JsonObject);
 }
 
+/** True where null is a value; as a list of such values it is none, and as a map it is left out. */
 function takesNull(field: DescField): boolean {
-  return field.message?.typeName === 'google.protobuf.Value';
+  return field.fieldKind !== 'map' && field.message?.typeName === 'google.protobuf.Value';
 }
 
 /** Reads one body; what is wrong with it goes to `violations`. */

@@ -151,6 +151,9 @@ const WHOLE: readonly string[] = [
   ],
   ...['{"a":+1}', '{"a":1e}', '{"a":tru}', '{"a":"\\x41"}', '{"a":"\n"}', '{"a":"\\u12g4"}', '{,}'],
   ...['{"a"}', '{"a":}', '{a:1}', '[1,]', '{"a":1 "b":2}', '{"text":"\\ud83d\\ude00"}', '{1:2}'],
+  ...['{"number_by_number":{"1":1,"01":2}}', '{"number_by_number":{"-1":1,"+1":2}}'],
+  ...['{"any_json":null}', '{"any_jsons":[null]}', '{"any_list":[null]}', '{"at":null}'],
+  ...['{"any_jsons":null}', '{"json_by_text":null}', '{"json_by_text":{"a":null}}'],
 ];
 
 /** Messages of this depth, lists of it, and unknown fields of it. */

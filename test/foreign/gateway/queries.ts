@@ -24,8 +24,20 @@ function names(message: DescMessage, depth: number): fc.Arbitrary<[string, DescF
   });
 }
 
-/** The query of a request, with its question mark; empty often. */
-export function queries(message: DescMessage): Texts {
+/** Pairs that name what the path holds, something in it, or what it is in. */
+function heldPairs(held: readonly string[]): Texts[] {
+  const names = held.flatMap((name) => {
+    const camel = name.replace(/_([a-z\d])/g, (_all, letter: string) => letter.toUpperCase());
+    return [name, camel, `${name}.more`, ...name.split('.').slice(0, 1), `${name}[a]`];
+  });
+  return names.length === 0 ? [] : [fc.constantFrom(...names.map((name) => `${name}=x`))];
+}
+
+/**
+ * The query of a request, with its question mark.
+ * @param held the fields that the path holds
+ */
+export function queries(message: DescMessage, held: readonly string[] = []): Texts {
   const pair = names(message, 2).chain(([name, field]) => {
     const value = textsOf(field).chain((text) => encoded(text, BARE_IN_QUERY));
     const key =
@@ -40,9 +52,7 @@ export function queries(message: DescMessage): Texts {
         values.map((each) => `${text}=${each.replaceAll('%20', '+')}`).join('&'),
       );
   });
-  const pairs = fc.array(mostly(pair, fc.constantFrom(...ODD_PAIRS), 5), {
-    minLength: 1,
-    maxLength: 3,
-  });
+  const odd = fc.oneof(fc.constantFrom(...ODD_PAIRS), ...heldPairs(held));
+  const pairs = fc.array(mostly(pair, odd, 4), { minLength: 1, maxLength: 3 });
   return pairs.map((all) => `?${all.join('&')}`);
 }

@@ -33,7 +33,8 @@ function bodies({ method, body }: Route): fc.Arbitrary<string | Uint8Array> {
 }
 
 function requestsOf(route: Route): fc.Arbitrary<Asked> {
-  const query = fc.oneof(fc.constant(''), queries(route.method.input));
+  const held = [...route.path.matchAll(/\{([\w.]+)/g)].map(([, name = '']) => name);
+  const query = fc.oneof(fc.constant(''), queries(route.method.input, held));
   return fc.record({
     verb: fc.constant(route.verb),
     target: fc.tuple(paths(route), query).map(([path, text]) => path + text),
