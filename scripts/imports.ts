@@ -90,10 +90,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   gen: { all: [PROTOBUF] },
   'settings.ts': { all: ['domain'] },
   'config.ts': { all: ['settings.ts', 'domain', 'commander'] },
-  'main.ts': {
+  'contract.ts': {
     all: [
       ...['config.ts', 'domain', 'store', 'counters', 'grants', 'venue', 'service', 'pipeline'],
-      ...['transport', 'ops', 'gen', PROTOBUF, 'node:', 'pino'],
+      ...['ops', 'gen', PROTOBUF],
+    ],
+  },
+  'main.ts': {
+    all: [
+      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops', 'gen'],
+      ...['node:', 'pino'],
     ],
     addresses: ['../package.json'],
   },
@@ -115,10 +121,11 @@ function roomOf(file: string): string {
 
 /**
  * A unit test may use what its room may, generated code, any package, and the rooms whose
- * interfaces its room uses: it needs something behind them.
+ * interfaces its room uses: it needs something behind them. The suites that every implementation
+ * of an interface must pass are tests as well.
  */
 function isTest(file: string): boolean {
-  return file.endsWith('.test.ts');
+  return file.endsWith('.test.ts') || file.endsWith('/contract-suite.ts');
 }
 
 /** Where a relative specifier leads, relative to src; others stay as they are. */

@@ -3,21 +3,16 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
+import { CONTRACT, type Contract, makeContract, readFaults, readLimits } from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
-import { TokenReader } from './domain/token.ts';
-import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
-import { Admission } from './grants/admission.ts';
-import { Grants } from './grants/grants.ts';
 import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
-import { openSigningKeys } from './ops/signing-keys.ts';
-import { type Registration, register } from './pipeline/call.ts';
-import { Faults, parseFault } from './pipeline/faults.ts';
+import type { Registration } from './pipeline/call.ts';
+import { Faults } from './pipeline/faults.ts';
 import type { Log } from './pipeline/log.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
-import { authService } from './service/auth.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 import { type Store, StoreError } from './store/store.ts';
 import { Dispatch } from './transport/dispatch.ts';
@@ -74,9 +69,6 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const { clock, random } = around;
   const flaws = settingFlaws(config);
   if (flaws.length > 0) throw new ConfigError(flaws);
-  const faults = config.faults
-    .map((text) => parseFault(text, [AuthService]))
-    .filter((fault) => typeof fault !== 'string');
   const masterKey = openMasterKey(config, random);
   const tls = await openTls(config, clock);
   const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
@@ -91,8 +83,8 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
       throw new ConfigError(['--secret is the secret of another demo key; choose another']);
     }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
-    const auth = await makeAuth(config, around, store, masterKey);
-    const { port, stop } = await listen(config, around, store, auth, faults, tls);
+    const contract = await makeContract(config, { ...around, store, masterKey });
+    const { port, stop } = await listen(config, around, store, contract, tls);
     return { port, tls, demoKeys: keys, database, store, stop };
   } catch (error) {
     await store.close();
@@ -101,11 +93,11 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
 }
 
 /** What is wrong with settings, as only the parts that they are for can tell. */
-export function settingFlaws({ faults, masterKey }: Partial<Config>): string[] {
-  const flaws = (faults ?? [])
-    .map((text) => parseFault(text, [AuthService]))
-    .filter((fault) => typeof fault === 'string')
-    .map((message) => `--fault: ${message}`);
+export function settingFlaws({ faults, limits, masterKey }: Partial<Config>): string[] {
+  const flaws = [
+    ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
+    ...readLimits(limits ?? []).flaws.map((flaw) => `--limit: ${flaw}`),
+  ];
   if (masterKey !== undefined && parseMasterKey(masterKey) === undefined) {
     flaws.push('PROPUSK_MASTER_KEY is neither 64 hex digits nor base64 of 32 bytes');
   }
@@ -149,43 +141,15 @@ async function checkDatabase(
   }
 }
 
-async function makeAuth(
-  config: Config,
-  around: Surroundings,
-  store: Store,
-  masterKey: MasterKey,
-): Promise<Registration> {
-  const { clock, random } = around;
-  const signingKeys = await openSigningKeys(store, masterKey, clock, random);
-  const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
-  const reader = new TokenReader(signingKeys);
-  const admission = new Admission(reader, grants, clock, config.tokensCachedMax);
-  const [signingKey] = signingKeys;
-  const { sessionTtlSeconds } = config;
-  const auth = {
-    store,
-    grants,
-    admission,
-    masterKey,
-    signingKey,
-    sessionTtlSeconds,
-    clock,
-    random,
-  };
-  return register(AuthService, authService(auth));
-}
-
 async function listen(
   config: Config,
   around: Surroundings,
   store: Store,
-  auth: Registration,
-  faults: ConstructorParameters<typeof Faults>[0],
+  contract: Contract,
   tls: TlsFiles | undefined,
 ): Promise<Pick<Server, 'port' | 'stop'>> {
-  const contract = [auth, ...around.extraServices];
-  const health = new Health(contract.map(({ service }) => service.typeName));
-  const called = [...contract, health.registration];
+  const health = new Health(contract.registrations.map(({ service }) => service.typeName));
+  const called = [...contract.registrations, health.registration];
   const reflected = called.map(({ service }) => service);
   const registrations = [...called, ...(config.reflection ? reflection(reflected) : [])];
   const { deadlineMsMax } = config;
@@ -193,14 +157,15 @@ async function listen(
     ...around,
     registrations,
     deadlineMsMax,
-    faults: new Faults(faults, around.draw),
+    faults: new Faults(readFaults(config.faults).good, around.draw),
+    admit: contract.admit,
   });
   let isServing = false;
   const dispatch = new Dispatch({
     pipeline,
     services: registrations.map(({ service }) => service),
     plain: pages({
-      services: [AuthService],
+      services: CONTRACT,
       info: { title: 'Propusk', version: PACKAGE.version },
       isServing: () => isServing,
       ping: () => store.ping(),

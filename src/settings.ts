@@ -173,6 +173,18 @@ export const SETTINGS = {
     help: 'debug, info, warn, error or silent; JSON lines on standard error',
     read: logLevel,
   }),
+  limits: setting({
+    flags: '--limit <[method=]calls>',
+    repeatable: true,
+    help: 'calls of a method by one key in any 60 s, such as Auth=1000, or 1000 for all; repeatable',
+    read: text,
+  }),
+  addressCallsMax: limit(
+    '--address-calls-max <n>',
+    200,
+    'calls from one address in any 60 s that show no valid secret or token',
+  ),
+  callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
   headerBytesMax: limit('--header-bytes-max <n>', 16_384, 'bytes of all request headers'),
   headerMsMax: limit('--header-ms-max <n>', 10_000, 'time for the request headers to arrive'),

@@ -141,7 +141,9 @@ async function grpc(server: InChild, seen: Seen): Promise<void> {
 const WORKERS: Readonly<Record<string, Worker>> = { rest1, rest2, grpc };
 
 test('SIGTERM under load: every call that was sent is answered', async () => {
-  await using server = await startDev({ args: ['--drain-notice-ms', `${NOTICE_MS}`] });
+  await using server = await startDev({
+    args: ['--drain-notice-ms', `${NOTICE_MS}`, '--limit', '1000000'],
+  });
   const seen = Object.keys(WORKERS).flatMap((name) =>
     [1, 2].map(() => ({ name, answered: 0, lost: [] as string[], stopped: '' })),
   );
@@ -156,7 +158,7 @@ test('SIGTERM under load: every call that was sent is answered', async () => {
 });
 
 test('the streams of a server that stops', async () => {
-  await using server = await startDev({ args: ['--drain-notice-ms', '200'] });
+  await using server = await startDev({ args: ['--drain-notice-ms', '200', '--limit', '1000000'] });
   await using four = new Four(server);
   const watches = four.streaming.map((client) => client.watch());
   const renewals = four.streaming.map((client) => client.renewal(server.secret));

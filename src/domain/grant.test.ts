@@ -36,6 +36,7 @@ function holdings(change: Partial<Holdings> & { key?: Partial<ApiKey> } = {}): H
       allAccounts: true,
       accountIds: [],
       readonly: false,
+      callsMax: {},
       expiresAtMs: null,
       revokedAtMs: null,
       ...change.key,

@@ -13,6 +13,8 @@ export interface Grant {
   readonly accountIds: readonly string[];
   /** In a stable order. */
   readonly permissions: readonly Permission[];
+  /** Limits of this key's own: calls in any 60 seconds by the method's name. */
+  readonly callsMax: Readonly<Record<string, number>>;
   /** When this grant changes by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
 }
@@ -38,6 +40,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     readonly: key.readonly || (accounts.length > 0 && accounts.every((a) => a.readonly)),
     accountIds: accounts.map((a) => a.id),
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
+    callsMax: key.callsMax,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),
   };
 }

@@ -40,6 +40,8 @@ export interface ApiKey {
   readonly allAccounts: boolean;
   readonly accountIds: readonly string[];
   readonly readonly: boolean;
+  /** Calls in any 60 seconds by the method's name; the others have the method's own limit. */
+  readonly callsMax: Readonly<Record<string, number>>;
   readonly expiresAtMs: number | null;
   readonly revokedAtMs: number | null;
 }

@@ -3,6 +3,7 @@
  * find leaked ones. Secrets that others made are taken as they are: only their HMAC is kept.
  */
 import { createHash } from 'node:crypto';
+import { AppError } from './errors.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const PREFIX = 'psk_';
@@ -39,5 +40,14 @@ export function isWellFormedSecret(secret: string): boolean {
     secret.startsWith(PREFIX) &&
     body.length === BODY_LENGTH &&
     secret.slice(-CHECKSUM_LENGTH) === checksum(body)
+  );
+}
+
+/** The one refusal of a secret, whatever is wrong with it, and of the sessions that it opened. */
+export function refuseSecret(logReason: string): AppError {
+  return new AppError(
+    'SECRET_INVALID',
+    'the secret is unknown, revoked, expired or empty; check the API key',
+    { logReason },
   );
 }

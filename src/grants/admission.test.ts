@@ -3,7 +3,9 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { AppError } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
+import type { MasterKey } from '../domain/master-key.ts';
 import { type Claims, signToken, TokenReader } from '../domain/token.ts';
+import type { Store } from '../store/store.ts';
 import { Admission } from './admission.ts';
 import type { Grants } from './grants.ts';
 
@@ -22,8 +24,12 @@ const GRANT: Grant = {
   readonly: false,
   accountIds: ['a'],
   permissions: [],
+  callsMax: {},
   changesAtMs: Number.POSITIVE_INFINITY,
 };
+
+/** The key of each secret's HMAC. */
+const SECRETS = new Map([['mac of good', 'key']]);
 
 /** Admission over grants that the test decides. */
 function make(tokensCachedMax = 10) {
@@ -45,7 +51,10 @@ function make(tokensCachedMax = 10) {
     isSessionRevoked: (id: string) => state.revoked.has(id),
   } as unknown as Grants;
   const clock = { now: () => state.nowMs, monotonic: () => state.nowMs };
-  return { state, admission: new Admission(counting, grants, clock, tokensCachedMax) };
+  const store = { keyIdOfSecret: async (mac: string) => SECRETS.get(mac) } as Store;
+  const masterKey = { macOfSecret: (secret: string) => `mac of ${secret}` } as MasterKey;
+  const parts = { reader: counting, grants, store, masterKey, clock, tokensCachedMax };
+  return { state, admission: new Admission(parts) };
 }
 
 function token(change: Partial<Claims> = {}): string {
@@ -54,7 +63,7 @@ function token(change: Partial<Claims> = {}): string {
 
 /** The reason for the log; what the caller sees is always the same. */
 async function refusalOf(admission: Admission, text: string): Promise<string | undefined> {
-  const error = await admission.admit(text).then(
+  const error = await admission.ofToken(text).then(
     () => assert.fail('the token was admitted'),
     (thrown: unknown) => thrown,
   );
@@ -69,7 +78,7 @@ async function refusalOf(admission: Admission, text: string): Promise<string | u
 
 test('a good token is admitted with its claims and grant', async () => {
   const { admission } = make();
-  assert.deepEqual(await admission.admit(token()), { claims: CLAIMS, grant: GRANT });
+  assert.deepEqual(await admission.ofToken(token()), { claims: CLAIMS, grant: GRANT });
 });
 
 test('what is wrong is for the log alone', async () => {
@@ -88,16 +97,16 @@ test('what is wrong is for the log alone', async () => {
 test('a token is good up to its exp, and not at it, also when it was seen before', async () => {
   const { admission, state } = make();
   state.nowMs = 1_902_999;
-  assert.ok(await admission.admit(token()));
+  assert.ok(await admission.ofToken(token()));
   state.nowMs = 1_903_000;
   assert.equal(await refusalOf(admission, token()), 'TOKEN_EXPIRED');
   state.nowMs = 1_902_999;
-  assert.ok(await admission.admit(token()), 'a clock that was set back');
+  assert.ok(await admission.ofToken(token()), 'a clock that was set back');
 });
 
 test('a revocation counts although the token was seen before', async () => {
   const { admission, state } = make();
-  assert.ok(await admission.admit(token()));
+  assert.ok(await admission.ofToken(token()));
   state.revoked.add('s');
   assert.equal(await refusalOf(admission, token()), 'SESSION_REVOKED');
 });
@@ -124,7 +133,7 @@ test('what happens while the grant is looked up counts', async () => {
 
 test('a genuine token is checked once; others are checked each time', async () => {
   const { admission, state } = make();
-  for (let i = 0; i < 3; i++) await admission.admit(token());
+  for (let i = 0; i < 3; i++) await admission.ofToken(token());
   assert.equal(state.reads, 1);
   for (let i = 0; i < 3; i++) await refusalOf(admission, 'x');
   assert.equal(state.reads, 4);
@@ -133,8 +142,8 @@ test('a genuine token is checked once; others are checked each time', async () =
 test('only so many tokens are remembered; the oldest goes first', async () => {
   const { admission, state } = make(2);
   const [a, b, c] = ['a', 'b', 'c'].map((sessionId) => token({ sessionId }));
-  for (const each of [a, b, c, b, c]) await admission.admit(each ?? '');
+  for (const each of [a, b, c, b, c]) await admission.ofToken(each ?? '');
   assert.equal(state.reads, 3);
-  await admission.admit(a ?? '');
+  await admission.ofToken(a ?? '');
   assert.equal(state.reads, 4);
 });

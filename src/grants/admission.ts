@@ -1,53 +1,84 @@
-/** From a token to who shows it and what that key may do now. */
+/** From what a caller shows, a secret or a token, to who it is and what that key may do now. */
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
+import type { MasterKey } from '../domain/master-key.ts';
+import { refuseSecret } from '../domain/secret.ts';
 import type { Claims, TokenReader } from '../domain/token.ts';
+import type { Store } from '../store/store.ts';
 import type { Grants } from './grants.ts';
 
-export interface Admitted {
-  readonly claims: Claims;
+/** Who calls. */
+export interface Caller {
   readonly grant: Grant;
+  /** Of the token that was shown; undefined when it was a secret. */
+  readonly claims: Claims | undefined;
+}
+
+export interface AdmissionOptions {
+  readonly reader: TokenReader;
+  readonly grants: Grants;
+  readonly store: Store;
+  readonly masterKey: MasterKey;
+  readonly clock: Clock;
+  /** Genuine tokens remembered at most; the oldest goes first. */
+  readonly tokensCachedMax: number;
 }
 
 export class Admission {
-  readonly #reader: TokenReader;
-  readonly #grants: Grants;
-  readonly #clock: Clock;
-  readonly #max: number;
+  readonly #options: AdmissionOptions;
   /** Genuine tokens seen before, so that their signature is checked once. */
   readonly #genuine = new Map<string, Claims>();
 
-  /** @param tokensCachedMax genuine tokens remembered at most; the oldest goes first */
-  constructor(reader: TokenReader, grants: Grants, clock: Clock, tokensCachedMax: number) {
-    this.#reader = reader;
-    this.#grants = grants;
-    this.#clock = clock;
-    this.#max = tokensCachedMax;
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
   }
 
   /**
    * Who shows this token. Its time, its session and its key are looked at on every call.
    * @throws AppError TOKEN_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
-  async admit(token: string): Promise<Admitted> {
+  async ofToken(token: string): Promise<Caller> {
+    const { grants, clock } = this.#options;
     const claims = this.#claimsOf(token);
-    const held = this.#grants.of(claims.keyId);
+    const held = grants.of(claims.keyId);
     const grant = held instanceof Promise ? await held : held;
     // After the wait: what happened meanwhile counts.
-    if (claims.expiresAt * 1000 <= this.#clock.now()) throw refuse('TOKEN_EXPIRED');
-    if (this.#grants.isSessionRevoked(claims.sessionId)) throw refuse('SESSION_REVOKED');
-    if (grant === undefined) throw refuse('KEY_UNKNOWN');
-    if (grant.refusal !== null) throw refuse(grant.refusal);
+    if (claims.expiresAt * 1000 <= clock.now()) throw refuseToken('TOKEN_EXPIRED');
+    if (grants.isSessionRevoked(claims.sessionId)) throw refuseToken('SESSION_REVOKED');
+    if (grant === undefined) throw refuseToken('KEY_UNKNOWN');
+    if (grant.refusal !== null) throw refuseToken(grant.refusal);
     return { claims, grant };
+  }
+
+  /**
+   * Whose secret this is.
+   * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
+   */
+  async ofSecret(secret: string): Promise<Caller> {
+    const { store, masterKey } = this.#options;
+    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret));
+    if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
+    return { claims: undefined, grant: await this.ofKey(keyId) };
+  }
+
+  /**
+   * What a key that signed in before may do now.
+   * @throws AppError SECRET_INVALID when it works no more
+   */
+  async ofKey(keyId: string): Promise<Grant> {
+    const grant = await this.#options.grants.of(keyId);
+    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
+    if (grant.refusal !== null) throw refuseSecret(grant.refusal);
+    return grant;
   }
 
   #claimsOf(token: string): Claims {
     const known = this.#genuine.get(token);
     if (known !== undefined) return known;
-    const claims = this.#reader.read(token);
-    if (typeof claims === 'string') throw refuse(claims);
-    if (this.#genuine.size >= this.#max) {
+    const claims = this.#options.reader.read(token);
+    if (typeof claims === 'string') throw refuseToken(claims);
+    if (this.#genuine.size >= this.#options.tokensCachedMax) {
       const [oldest] = this.#genuine.keys();
       if (oldest !== undefined) this.#genuine.delete(oldest);
     }
@@ -56,7 +87,7 @@ export class Admission {
   }
 }
 
-function refuse(logReason: string): AppError {
+function refuseToken(logReason: string): AppError {
   return new AppError(
     'TOKEN_INVALID',
     'the token is malformed, forged, expired, revoked or empty; sign in again',

@@ -32,6 +32,7 @@ function keyOf(id: string): ApiKey {
     allAccounts: true,
     accountIds: [],
     readonly: false,
+    callsMax: {},
     expiresAtMs: null,
     revokedAtMs: null,
   };

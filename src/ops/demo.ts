@@ -89,6 +89,7 @@ function recordsOf(keys: readonly DemoKey[], masterKey: MasterKey): Records {
     allAccounts: true,
     accountIds: [],
     readonly: false,
+    callsMax: {},
     expiresAtMs: null,
     revokedAtMs: null,
     ...change,

@@ -10,6 +10,7 @@ import type {
   MessageShape,
 } from '@bufbuild/protobuf';
 import type { AppError } from '../domain/errors.ts';
+import type { Caller } from '../grants/admission.ts';
 
 export type Protocol = 'rest' | 'grpc' | 'grpc-web';
 
@@ -35,6 +36,10 @@ export class Call {
   readonly head: CallHead;
   /** Names this call in the log and in the answer's `x-request-id`. */
   readonly requestId: string;
+  /** Who calls; undefined where the contract asks nobody, and until it is known. */
+  caller: Caller | undefined;
+  /** The caller's limit and what is left of it; sent with every answer, also one of trailers only. */
+  quotaHeaders: readonly Metadata[] = [];
   /** Sent before the first message. */
   readonly responseHeaders: Metadata[] = [];
   /** Sent after the last message; over REST, among the headers. */

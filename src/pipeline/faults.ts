@@ -15,6 +15,7 @@ import {
   rowOf,
 } from '../domain/errors.ts';
 import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
+import { methodNamed } from './method-name.ts';
 
 /** One `--fault`, read. */
 export interface Fault {
@@ -34,10 +35,6 @@ export function documentedReasons(method: DescMethod): Reason[] {
   return [...own, ...COMMON_REASONS];
 }
 
-function isNamed(method: DescMethod, name: string): boolean {
-  return name === method.name || name === `${method.parent.typeName}/${method.name}`;
-}
-
 /**
  * Reads one fault. `METHOD` is `TokenDetails` or `grpc.tradeapi.v1.auth.AuthService/TokenDetails`,
  * `CODE` a gRPC code's name or an HTTP status, `PROBABILITY` 0 to 1 (1 where left out).
@@ -49,11 +46,8 @@ export function parseFault(text: string, services: readonly DescService[]): Faul
     return `"${text}" is not METHOD=CODE@PROBABILITY, such as TokenDetails=UNAVAILABLE@0.1`;
   }
   const [, name = '', code = '', share = '1'] = parts;
-  const methods = services.flatMap((service) => service.methods);
-  const method = methods.find((candidate) => isNamed(candidate, name));
-  if (method === undefined) {
-    return `"${text}" names no method; there are ${methods.map((m) => m.name).join(', ')}`;
-  }
+  const method = methodNamed(name, services);
+  if (typeof method === 'string') return `"${text}" ${method}`;
   const reasons = documentedReasons(method);
   const reason = reasons.find(
     (r) => codeName(rowOf(r).code) === code.toUpperCase() || String(httpStatusOf(r)) === code,

@@ -5,6 +5,7 @@
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Clock, Random } from '../domain/clock.ts';
 import { AppError, Code, codeName } from '../domain/errors.ts';
+import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
@@ -26,6 +27,7 @@ export interface PipelineOptions {
   /** Every unary call ends by then, whatever the client asked for. */
   readonly deadlineMsMax: number;
   readonly faults: Faults;
+  readonly admit: Admit;
 }
 
 type Implementation = (input: unknown, call: Call) => unknown;
@@ -133,7 +135,8 @@ export class Pipeline {
     implementation: Implementation,
   ) {
     const readsOne = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
-    const input = readsOne ? await untilEnd(call, exchange.readOne()) : exchange.readAll();
+    const read = async () => (readsOne ? exchange.readOne() : exchange.readAll());
+    const input = await untilEnd(call, this.#options.admit(call, method, read));
     const fault = this.#options.faults.pick(method);
     if (fault !== undefined) throw fault;
     const output = implementation(input, call);

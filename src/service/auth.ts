@@ -4,9 +4,9 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Clock, newId, type Random } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
-import type { MasterKey } from '../domain/master-key.ts';
 import type { Session } from '../domain/model.ts';
 import type { Permission } from '../domain/permission.ts';
+import { refuseSecret } from '../domain/secret.ts';
 import { type Claims, type SigningKey, signToken } from '../domain/token.ts';
 import {
   AuthResponseSchema,
@@ -15,7 +15,7 @@ import {
   SubscribeJwtRenewalResponseSchema,
   TokenDetailsResponseSchema,
 } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
-import type { Admission } from '../grants/admission.ts';
+import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { Call, ServiceImpl } from '../pipeline/call.ts';
 import type { Store } from '../store/store.ts';
@@ -30,7 +30,6 @@ export interface AuthOptions {
   readonly store: Store;
   readonly grants: Grants;
   readonly admission: Admission;
-  readonly masterKey: MasterKey;
   /** Signs new tokens. */
   readonly signingKey: SigningKey;
   /** How long a session lives, whole seconds. */
@@ -40,7 +39,6 @@ export interface AuthOptions {
 }
 
 interface SignIn {
-  readonly secret: string;
   readonly sourceAppId: string;
 }
 
@@ -53,8 +51,9 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       return create(AuthResponseSchema, { token });
     },
 
-    async tokenDetails({ token }) {
-      const { claims, grant } = await options.admission.admit(token);
+    async tokenDetails(_request, call) {
+      const { claims, grant } = callerOf(call);
+      if (claims === undefined) throw new Error('the contract asks for a token');
       if (grant.accountIds.length === 0) {
         throw new AppError('ACCOUNT_NOT_IN_TOKEN', 'the token holds no account');
       }
@@ -86,12 +85,9 @@ function permissionOf(permission: Permission): MessageInitShape<typeof MDPermiss
   return { quoteLevel, delayMinutes, condition };
 }
 
-function refuseSecret(logReason: string): AppError {
-  return new AppError(
-    'SECRET_INVALID',
-    'the secret is unknown, revoked, expired or empty; check the API key',
-    { logReason },
-  );
+function callerOf({ caller }: Call): Caller {
+  if (caller === undefined) throw new Error('the contract asks for a caller');
+  return caller;
 }
 
 /** Opens sessions and tells when the next one is due. */
@@ -104,18 +100,16 @@ class Sessions {
 
   /** A new session and its token; it is recorded, with its audit entry, before this resolves. */
   async open(request: SignIn, call: Call): Promise<{ token: string; claims: Claims }> {
-    const { store, grants, masterKey, signingKey, clock, random } = this.#options;
+    const { admission, signingKey, clock, random } = this.#options;
     if (request.sourceAppId.length > SOURCE_APP_ID_LENGTH_MAX) {
       const description = `takes at most ${SOURCE_APP_ID_LENGTH_MAX} characters`;
       throw new AppError('INVALID_REQUEST', `source_app_id ${description}`, {
         violations: [{ field: 'source_app_id', description }],
       });
     }
-    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(request.secret));
-    if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
-    const grant = await grants.of(keyId);
-    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
-    if (grant.refusal !== null) throw refuseSecret(grant.refusal);
+    const { keyId } = callerOf(call).grant;
+    // Asked again each time: a stream opens many sessions.
+    const grant = await admission.ofKey(keyId);
     const issuedAt = Math.floor(clock.now() / 1000);
     const claims: Claims = {
       clientId: grant.clientId,
@@ -173,10 +167,8 @@ class Sessions {
   }
 
   async #checkStillGood(claims: Claims): Promise<Grant> {
-    const { grants } = this.#options;
-    const grant = await grants.of(claims.keyId);
-    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
-    if (grant.refusal !== null) throw refuseSecret(grant.refusal);
+    const { admission, grants } = this.#options;
+    const grant = await admission.ofKey(claims.keyId);
     if (grants.isSessionRevoked(claims.sessionId)) throw refuseSecret('SESSION_REVOKED');
     return grant;
   }

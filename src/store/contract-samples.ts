@@ -54,6 +54,7 @@ export function key(id: string, clientId: string, more: Partial<ApiKey> = {}): A
     allAccounts: true,
     accountIds: [],
     readonly: false,
+    callsMax: {},
     expiresAtMs: null,
     revokedAtMs: null,
     ...more,
@@ -92,5 +93,5 @@ export const HOUSEHOLD: Records = {
   accounts: [account('a1', 'c1'), account('a2', 'c1', true)],
   plans: [plan('p1', permission('MISX'), permission('#RBRD', { delayMinutes: 0 }))],
   subscriptions: [subscription('s1', 'c1', 'p1')],
-  keys: [key('k1', 'c1')],
+  keys: [key('k1', 'c1', { callsMax: { Auth: 7, TokenDetails: 5 } })],
 };

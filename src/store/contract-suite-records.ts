@@ -81,6 +81,7 @@ function putContract(check: Check): void {
         allAccounts: false,
         accountIds: ['a1', 'a2'],
         readonly: true,
+        callsMax: {},
         expiresAtMs: NOW_MS + 1,
         revokedAtMs: NOW_MS,
       },

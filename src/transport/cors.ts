@@ -13,6 +13,8 @@ const EXPOSED_HEADERS = [
   'grpc-status',
   'grpc-message',
   'grpc-status-details-bin',
+  'ratelimit',
+  'ratelimit-policy',
   'retry-after',
   'x-request-id',
 ].join(', ');

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { validate } from '@hyperjump/json-schema/openapi-3-1';
 import { AuthService } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import { UsageMetricsService } from '../gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
 import { readComments } from './comments.ts';
 import { openapi } from './openapi.ts';
 
@@ -13,7 +14,7 @@ const INFO = { title: 'Propusk', version: '1.2.3' };
 const COMMENTS = readComments(readFileSync(new URL('../gen/contract.binpb', import.meta.url)));
 
 function contract(): Json {
-  return openapi([AuthService], COMMENTS, INFO);
+  return openapi([AuthService, UsageMetricsService], COMMENTS, INFO);
 }
 
 async function assertValid(document: Json): Promise<void> {
@@ -49,7 +50,7 @@ test('the meta-schema tells a document that is not valid', async () => {
 
 test('a method with a route is there, one without is not', () => {
   const { paths } = contract();
-  assert.deepEqual(Object.keys(paths), ['/v1/sessions', '/v1/sessions/details']);
+  assert.deepEqual(Object.keys(paths), ['/v1/sessions', '/v1/sessions/details', '/v1/usage']);
   assert.deepEqual(Object.keys(paths['/v1/sessions/details']), ['post']);
 });
 
@@ -144,4 +145,11 @@ test("the head of the document is the caller's", () => {
   const { info, openapi: version }: Json = contract();
   assert.deepEqual(info, INFO);
   assert.match(version, /^3\.1\./);
+});
+
+test('a method that asks for the authorization header says so, others do not', () => {
+  const { paths, components } = contract();
+  assert.deepEqual(paths['/v1/usage'].get.security, [{ token: [] }]);
+  assert.equal(components.securitySchemes.token.scheme, 'bearer');
+  assert.equal(paths['/v1/sessions/details'].post.security, undefined);
 });

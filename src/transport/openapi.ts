@@ -15,6 +15,7 @@ import { httpStatusOf, type Reason } from '../domain/errors.ts';
 import { http } from '../gen/google/api/annotations_pb.js';
 import type { HttpRule } from '../gen/google/api/http_pb.js';
 import { StatusSchema } from '../gen/google/rpc/status_pb.js';
+import { Caller, method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
 import { documentedReasons, sampleOf } from '../pipeline/faults.ts';
 import type { Comments } from './comments.ts';
 import { isPlainMessage, type Schema, Schemas } from './openapi-schema.ts';
@@ -35,7 +36,10 @@ export interface OpenApiDocument {
   readonly tags: readonly object[];
   /** Operations by path and verb. */
   readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly securitySchemes?: Readonly<Record<string, object>>;
+  };
 }
 
 /** The verbs that a Path Item Object has room for. */
@@ -52,6 +56,13 @@ const STATUS_COMMENTS: Comments = new Map([
       'where they belong. A google.rpc.LocalizedMessage holds the sentence to show to users.',
   ],
 ]);
+
+/** The token of methods whose callers show one in the header `authorization`. */
+const SECURITY_SCHEMES = { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } };
+
+function isProtected(method: DescMethod): boolean {
+  return getOption(method, methodContract).caller === Caller.AUTHORIZATION;
+}
 
 const TEMPLATE_VARIABLE = /\{([^}=]+)(?:=[^}]*)?\}/g;
 
@@ -150,6 +161,7 @@ class Writer {
       tags: [method.parent.name],
       ...summarize(this.#comments.get(`${method.parent.typeName}.${method.name}`)),
       operationId: route.operationId,
+      ...(isProtected(method) && { security: [{ token: [] }] }),
       ...(parameters.length > 0 && { parameters }),
       ...(requestBody !== undefined && { requestBody }),
       responses: this.#responses(route),
@@ -260,5 +272,9 @@ export function openapi(
     const description = said.get(service.typeName);
     return { name: service.name, ...(description !== undefined && { description }) };
   });
-  return { openapi: '3.1.1', info, tags, paths, components: { schemas: schemas.components() } };
+  const components = {
+    schemas: schemas.components(),
+    ...(routes.some(({ method }) => isProtected(method)) && { securitySchemes: SECURITY_SCHEMES }),
+  };
+  return { openapi: '3.1.1', info, tags, paths, components };
 }

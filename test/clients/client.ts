@@ -28,6 +28,10 @@ import {
   type TokenDetailsResponse,
 } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import {
+  type GetUsageMetricsResponse,
+  UsageMetricsService,
+} from '../../src/gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
+import {
   type HealthCheckResponse,
   type HealthCheckResponse_ServingStatus,
   Health as HealthService,
@@ -159,6 +163,12 @@ export abstract class Client implements AsyncDisposable {
 
   tokenDetails(token: string, options?: CallOptions): Promise<Answer<TokenDetailsResponse>> {
     return this.call(AuthService.method.tokenDetails, { token }, options);
+  }
+
+  /** What is left of the limits of the key behind the token. */
+  async usage(token: string): Promise<Answer<GetUsageMetricsResponse>> {
+    const options = { metadata: { authorization: token } };
+    return this.call(UsageMetricsService.method.getUsageMetrics, {}, options);
   }
 
   /** Tokens as SubscribeJwtRenewal sends them. */

@@ -34,23 +34,30 @@ export abstract class RestClient extends Client {
   /** Any request; answers of any status resolve. */
   abstract send(verb: string, target: string, request?: RestRequest): Promise<RestAnswer>;
 
-  /** For methods whose route is a path without parameters and whose body is the whole request. */
+  /** For methods whose route is a path without parameters, and whose request is the body or empty. */
   async call<M extends DescMethodUnary>(
     method: M,
     input: MessageInitShape<M['input']>,
     { metadata = {}, timeoutMs, signal }: CallOptions = {},
   ): Promise<Answer<MessageShape<M['output']>>> {
     const { pattern, body } = getOption(method, httpOption);
-    if (body !== '*' || typeof pattern.value !== 'string' || pattern.value.includes('{')) {
+    const isEmpty = body === '' && method.input.fields.length === 0;
+    if (
+      !(body === '*' || isEmpty) ||
+      typeof pattern.value !== 'string' ||
+      pattern.value.includes('{')
+    ) {
       throw new Error(`${method} has no plain route`);
     }
     const headers = { 'content-type': 'application/json', ...metadata };
     const timeout = timeoutMs === undefined ? {} : { 'grpc-timeout': `${timeoutMs}m` };
     const answer = await this.send(pattern.case?.toUpperCase() ?? '', pattern.value, {
       headers: { ...headers, ...timeout },
-      body: toJsonString(method.input, create<M['input']>(method.input, input), {
-        useProtoFieldName: true,
-      }),
+      body: isEmpty
+        ? undefined
+        : toJsonString(method.input, create<M['input']>(method.input, input), {
+            useProtoFieldName: true,
+          }),
       signal,
     });
     if (answer.status !== 200) throw failureOfAnswer(answer);

@@ -25,6 +25,8 @@ export const READ_SQL = {
       revoked_at_ms AS revokedAtMs
     FROM api_key WHERE id = ?`,
   keyAccounts: 'SELECT account_id AS id FROM api_key_account WHERE key_id = ? ORDER BY account_id',
+  keyLimits: `
+    SELECT method, calls_max AS callsMax FROM api_key_limit WHERE key_id = ? ORDER BY method`,
   accounts: `
     SELECT id, client_id AS clientId, readonly FROM account WHERE client_id = ? ORDER BY id`,
   subscriptions: `
@@ -69,14 +71,16 @@ export function readKeyIdOfSecret(db: Connection, secretMac: string): string | u
 /** See Store.holdings. */
 export function readHoldings(db: Connection, keyId: string): Holdings | undefined {
   return db.snapshot(() => {
-    const row = db.get<Row<Omit<ApiKey, 'accountIds'>>>(READ_SQL.key, keyId);
+    const row = db.get<Row<Omit<ApiKey, 'accountIds' | 'callsMax'>>>(READ_SQL.key, keyId);
     if (row === undefined) return undefined;
     const accountIds = db.all<{ id: string }>(READ_SQL.keyAccounts, keyId).map(({ id }) => id);
+    const limits = db.all<{ method: string; callsMax: number }>(READ_SQL.keyLimits, keyId);
     const key: ApiKey = {
       ...row,
       allAccounts: row.allAccounts === 1,
       readonly: row.readonly === 1,
       accountIds,
+      callsMax: Object.fromEntries(limits.map(({ method, callsMax }) => [method, callsMax])),
     };
     const accounts = db
       .all<Row<Account>>(READ_SQL.accounts, key.clientId)

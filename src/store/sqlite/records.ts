@@ -37,6 +37,8 @@ export const RECORD_SQL = {
       secret_mac = excluded.secret_mac, all_accounts = excluded.all_accounts,
       readonly = excluded.readonly, expires_at_ms = excluded.expires_at_ms,
       revoked_at_ms = excluded.revoked_at_ms`,
+  dropKeyLimits: 'DELETE FROM api_key_limit WHERE key_id = ?',
+  addKeyLimit: 'INSERT INTO api_key_limit (key_id, method, calls_max) VALUES (?, ?, ?)',
   dropKeyAccounts: 'DELETE FROM api_key_account WHERE key_id = ?',
   // Only an account of the key's own client: a key never reaches further than its client.
   addKeyAccount: `
@@ -139,6 +141,10 @@ function putKey(db: Connection, key: ApiKey): void {
     () => refusing(UNIQUE, put, () => `key ${key.id} has the secret of another key`),
     () => `key ${key.id} names client ${key.clientId}, which does not exist`,
   );
+  db.run(RECORD_SQL.dropKeyLimits, key.id);
+  for (const [method, callsMax] of Object.entries(key.callsMax)) {
+    db.run(RECORD_SQL.addKeyLimit, key.id, method, callsMax);
+  }
   db.run(RECORD_SQL.dropKeyAccounts, key.id);
   for (const accountId of new Set(key.accountIds)) {
     if (db.run(RECORD_SQL.addKeyAccount, key.id, accountId, key.clientId) === 0) {

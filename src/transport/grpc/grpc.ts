@@ -181,6 +181,7 @@ export class GrpcExchange implements Exchange {
       ['content-type', this.#isWeb ? 'application/grpc-web+proto' : 'application/grpc+proto'],
       ['grpc-accept-encoding', ENCODINGS.join(',')],
       ['x-request-id', call.requestId],
+      ...call.quotaHeaders,
       ...call.responseHeaders,
     ];
   }

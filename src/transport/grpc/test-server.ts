@@ -124,6 +124,7 @@ export async function startTestServer(behaviour: Partial<Behaviour>): Promise<Te
     random: randomBytes,
     deadlineMsMax: 10_000,
     faults: new Faults([], () => 0),
+    admit: (_call, _method, read) => read(),
   });
   const dispatch = new Dispatch({
     pipeline,

@@ -58,7 +58,7 @@ export class RestExchange implements Exchange {
 
   finish(call: Call, error: AppError | undefined): void {
     const common: Metadata[] = [CONTENT_TYPE, ['x-request-id', call.requestId]];
-    common.push(...call.responseHeaders, ...call.responseTrailers);
+    common.push(...call.quotaHeaders, ...call.responseHeaders, ...call.responseTrailers);
     if (error === undefined) {
       this.#http.send(200, common, this.#answer);
       return;

@@ -178,6 +178,7 @@ async function serve(wanted: Suite): Promise<Suite> {
     random: systemRandom,
     deadlineMsMax: limits.deadlineMsMax,
     faults: new Faults([], Math.random),
+    admit: (_call, _method, read) => read(),
   });
   const services = [service];
   const dispatch = new Dispatch({ pipeline, services, plain: new Map(), limits, corsOrigins: [] });

@@ -84,6 +84,7 @@ function makeListener(): Listener {
     random: systemRandom,
     deadlineMsMax: limits.deadlineMsMax,
     faults: new Faults([], Math.random),
+    admit: (_call, _method, read) => read(),
   });
   const services = [WideService];
   const dispatch = new Dispatch({ pipeline, services, plain: new Map(), limits, corsOrigins: [] });

@@ -52,6 +52,7 @@ export async function startOurs(tls: TlsPair | undefined): Promise<Running> {
     random: systemRandom,
     deadlineMsMax: limits.deadlineMsMax,
     faults: new Faults([], Math.random),
+    admit: (_call, _method, read) => read(),
   });
   const plain = new Map([[TARGET, () => PAGE]]);
   const dispatch = new Dispatch({ pipeline, services: [], plain, limits, corsOrigins: [] });

@@ -5,7 +5,7 @@
 // What Propusk says of a method beside its messages and routes: the part of the contract that
 // google.api.http has no words for.
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { MethodOptions } from "@bufbuild/protobuf/wkt";
 
@@ -27,6 +27,21 @@ export declare type MethodContract = Message<"propusk.contract.v1.MethodContract
    * @generated from field: repeated string errors = 1;
    */
   errors: string[];
+
+  /**
+   * Whose call it is, and so whose limit counts.
+   *
+   * @generated from field: propusk.contract.v1.Caller caller = 2;
+   */
+  caller: Caller;
+
+  /**
+   * How many calls a caller may make in any 60 seconds where neither the settings nor its key say
+   * otherwise; 0: as many as it likes.
+   *
+   * @generated from field: int32 calls_per_minute = 3;
+   */
+  callsPerMinute: number;
 };
 
 /**
@@ -34,6 +49,46 @@ export declare type MethodContract = Message<"propusk.contract.v1.MethodContract
  * Use `create(MethodContractSchema)` to create a new message.
  */
 export declare const MethodContractSchema: GenMessage<MethodContract>;
+
+/**
+ * Who calls a method: by what the request shows.
+ *
+ * @generated from enum propusk.contract.v1.Caller
+ */
+export enum Caller {
+  /**
+   * Anyone; nothing is shown.
+   *
+   * @generated from enum value: CALLER_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The API key whose secret is the request's field `secret`.
+   *
+   * @generated from enum value: CALLER_SECRET = 1;
+   */
+  SECRET = 1,
+
+  /**
+   * The API key behind the token in the request's field `token`.
+   *
+   * @generated from enum value: CALLER_TOKEN = 2;
+   */
+  TOKEN = 2,
+
+  /**
+   * The API key behind the token in the header `authorization`, raw or after `Bearer `.
+   *
+   * @generated from enum value: CALLER_AUTHORIZATION = 3;
+   */
+  AUTHORIZATION = 3,
+}
+
+/**
+ * Describes the enum propusk.contract.v1.Caller.
+ */
+export declare const CallerSchema: GenEnum<Caller>;
 
 /**
  * What a method answers, read off the descriptor.

@@ -5,14 +5,14 @@
 // What Propusk says of a method beside its messages and routes: the part of the contract that
 // google.api.http has no words for.
 
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file propusk/contract/v1/contract.proto.
  */
 export const file_propusk_contract_v1_contract = /*@__PURE__*/
-  fileDesc("CiJwcm9wdXNrL2NvbnRyYWN0L3YxL2NvbnRyYWN0LnByb3RvEhNwcm9wdXNrLmNvbnRyYWN0LnYxIiAKDk1ldGhvZENvbnRyYWN0Eg4KBmVycm9ycxgBIAMoCTpdCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiyiwMgASgLMiMucHJvcHVzay5jb250cmFjdC52MS5NZXRob2RDb250cmFjdFIGbWV0aG9kYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("CiJwcm9wdXNrL2NvbnRyYWN0L3YxL2NvbnRyYWN0LnByb3RvEhNwcm9wdXNrLmNvbnRyYWN0LnYxImcKDk1ldGhvZENvbnRyYWN0Eg4KBmVycm9ycxgBIAMoCRIrCgZjYWxsZXIYAiABKA4yGy5wcm9wdXNrLmNvbnRyYWN0LnYxLkNhbGxlchIYChBjYWxsc19wZXJfbWludXRlGAMgASgFKl8KBkNhbGxlchIWChJDQUxMRVJfVU5TUEVDSUZJRUQQABIRCg1DQUxMRVJfU0VDUkVUEAESEAoMQ0FMTEVSX1RPS0VOEAISGAoUQ0FMTEVSX0FVVEhPUklaQVRJT04QAzpdCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiyiwMgASgLMiMucHJvcHVzay5jb250cmFjdC52MS5NZXRob2RDb250cmFjdFIGbWV0aG9kYgZwcm90bzM", [file_google_protobuf_descriptor]);
 
 /**
  * Describes the message propusk.contract.v1.MethodContract.
@@ -20,6 +20,20 @@ export const file_propusk_contract_v1_contract = /*@__PURE__*/
  */
 export const MethodContractSchema = /*@__PURE__*/
   messageDesc(file_propusk_contract_v1_contract, 0);
+
+/**
+ * Describes the enum propusk.contract.v1.Caller.
+ */
+export const CallerSchema = /*@__PURE__*/
+  enumDesc(file_propusk_contract_v1_contract, 0);
+
+/**
+ * Who calls a method: by what the request shows.
+ *
+ * @generated from enum propusk.contract.v1.Caller
+ */
+export const Caller = /*@__PURE__*/
+  tsEnum(CallerSchema);
 
 /**
  * What a method answers, read off the descriptor.

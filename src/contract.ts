@@ -1,0 +1,86 @@
+/** The public contract put together: its services, what they need, and what lets their callers in. */
+import type { DescService } from '@bufbuild/protobuf';
+import type { Config } from './config.ts';
+import { MemoryCounters } from './counters/memory.ts';
+import { Quotas } from './counters/quotas.ts';
+import type { Clock, Random } from './domain/clock.ts';
+import type { MasterKey } from './domain/master-key.ts';
+import { TokenReader } from './domain/token.ts';
+import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
+import { Admission } from './grants/admission.ts';
+import { Grants } from './grants/grants.ts';
+import { openSigningKeys } from './ops/signing-keys.ts';
+import { type Admit, admitter } from './pipeline/admit.ts';
+import { Authenticator } from './pipeline/authenticate.ts';
+import { type Registration, register } from './pipeline/call.ts';
+import { parseFault } from './pipeline/faults.ts';
+import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
+import { authService } from './service/auth.ts';
+import { usageMetricsService } from './service/usage-metrics.ts';
+import type { Store } from './store/store.ts';
+
+/** The public contract's services. */
+export const CONTRACT: readonly DescService[] = [AuthService, UsageMetricsService];
+
+/** Settings that name methods, read; those that cannot be are sentences that say why. */
+function readWith<T extends object>(
+  parse: (text: string, services: typeof CONTRACT) => T | string,
+): (texts: readonly string[]) => { good: T[]; flaws: string[] } {
+  return (texts) => {
+    const read = texts.map((text) => parse(text, CONTRACT));
+    return {
+      good: read.filter((one) => typeof one !== 'string'),
+      flaws: read.filter((one) => typeof one === 'string'),
+    };
+  };
+}
+
+/** Reads `--fault`. */
+export const readFaults = readWith(parseFault);
+/** Reads `--limit`. */
+export const readLimits = readWith(parseLimit);
+
+/** The contract's services, and what lets their callers in. */
+export interface Contract {
+  readonly registrations: readonly Registration[];
+  readonly admit: Admit;
+}
+
+/** What the services work with. */
+export interface ContractParts {
+  readonly store: Store;
+  readonly masterKey: MasterKey;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Services beside the contract's own, for tests. */
+  readonly extraServices: readonly Registration[];
+}
+
+/** Puts the services together. */
+export async function makeContract(config: Config, parts: ContractParts): Promise<Contract> {
+  const { store, masterKey, clock, random, extraServices } = parts;
+  const signingKeys = await openSigningKeys(store, masterKey, clock, random);
+  const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
+  const reader = new TokenReader(signingKeys);
+  const { tokensCachedMax, sessionTtlSeconds, callersMax, addressCallsMax } = config;
+  const admission = new Admission({ reader, grants, store, masterKey, clock, tokensCachedMax });
+  const [signingKey] = signingKeys;
+  const extra = extraServices.map(({ service }) => service);
+  const limited = limitedMethods([...CONTRACT, ...extra], readLimits(config.limits).good);
+  const quotas = new Quotas({
+    keys: new MemoryCounters({ clock, callersMax }),
+    addresses: new MemoryCounters({ clock, callersMax }),
+    methods: [...limited.values()],
+    addressCallsMax,
+  });
+  const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
+  return {
+    registrations: [
+      register(AuthService, authService(auth)),
+      register(UsageMetricsService, usageMetricsService(quotas, clock)),
+      ...extraServices,
+    ],
+    admit: admitter(new Authenticator(admission), new Limiter(quotas, limited)),
+  };
+}

@@ -1,0 +1,39 @@
+/** Before a service hears of a call: who makes it, is it one too many, and what does it ask. */
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { Authenticator } from './authenticate.ts';
+import type { Call } from './call.ts';
+import type { Limiter } from './limit.ts';
+import { asAppError } from './status.ts';
+
+/** The request of a call: one message, or those of a stream. */
+export type Request = Message | AsyncIterable<Message>;
+
+/**
+ * Lets a call in, or rejects with the AppError that its caller hears.
+ * @param read reads the request; not called where the head is enough to refuse
+ */
+export type Admit = (
+  call: Call,
+  method: DescMethod,
+  read: () => Promise<Request>,
+) => Promise<Request>;
+
+/** Lets in whom the contract lets in, as often as it does. */
+export function admitter(authenticator: Authenticator, limiter: Limiter): Admit {
+  return async (call, method, read) => {
+    try {
+      call.caller = await authenticator.ofHead(method, call.head);
+      if (call.caller !== undefined) {
+        await limiter.count(call, method, call.caller);
+        return await read();
+      }
+      const request = await read();
+      call.caller = await authenticator.ofRequest(method, request as Message);
+      if (call.caller !== undefined) await limiter.count(call, method, call.caller);
+      return request;
+    } catch (thrown) {
+      const error = asAppError(thrown);
+      throw call.caller === undefined ? await limiter.countUnknown(call, method, error) : error;
+    }
+  };
+}
