@@ -240,7 +240,10 @@ export class Http2Exchange implements HttpExchange {
     if (this.#stream.readableEnded || this.#stream.endAfterHeaders) return;
     // A turn later: a reset drops a head or trailers that are still waiting to be written.
     setImmediate(() => {
-      if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      if (this.#stream.readableEnded) return;
+      this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      // What has come and was not read would keep the stream, and with it the connection.
+      this.#stream.resume();
     });
   }
 }

@@ -27,7 +27,7 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   });
   /** The answer that is under way on a socket: nothing may be written into it. */
   const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
-  server.on('request', (request, response) => {
+  const take = (request: http.IncomingMessage, response: http.ServerResponse) => {
     answers.set(request.socket, response);
     response.on('close', () => answers.delete(request.socket));
     if (isDraining()) response.shouldKeepAlive = false;
@@ -37,6 +37,13 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     } else {
       handle(exchange);
     }
+  };
+  server.on('request', take);
+  server.on('checkContinue', (request, response: http.ServerResponse) => {
+    // Of an answer that waits for the one before it, Node would send this after its head. Nobody has
+    // to wait for it.
+    if (response.socket !== null) response.writeContinue();
+    take(request, response);
   });
   server.on('checkExpectation', (request, response) => {
     handle(new Http1Exchange(request, response));

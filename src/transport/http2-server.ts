@@ -142,7 +142,10 @@ class ConnectionWatch {
     }
     this.#unread = unread;
     const silent = setTimeout(() => this.#session.destroy(), this.#pingMsMax);
-    this.#session.ping(() => clearTimeout(silent));
+    this.#session.ping((error) => {
+      // A ping that could not be sent has no answer either.
+      if (error === null) clearTimeout(silent);
+    });
   }
 
   /** Closes; a peer that then keeps its own side open is cut. */
