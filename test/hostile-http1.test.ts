@@ -161,6 +161,17 @@ test('a slow client is cut off', { concurrency: true }, async (t) => {
   await Promise.all(checks);
 });
 
+test('a connection that asks for nothing more is closed', async () => {
+  await using idle = await startHere(['--idle-ms-max', '200']);
+  const asked = ['GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'];
+  const heard = await talk(idle.port, [...asked, 150, ...asked]);
+  assert.deepEqual(
+    answersIn(heard).map(({ status }) => status),
+    [200, 200],
+  );
+  assert.ok(heard.isClosed && heard.ms >= 340, `${heard.ms} ms`);
+});
+
 test('requests in one piece are answered in their order', async () => {
   const named = (id: string) => SIGN_IN.replace('\r\n', `\r\nx-request-id: ${id}\r\n`);
   const requests = `${named('first')}${SIGN_IN}${named('third')}${LAST}`;

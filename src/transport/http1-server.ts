@@ -25,11 +25,13 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     // Refused by us: Node's own refusal has neither a Status nor a line in the log.
     requireHostHeader: false,
   });
-  /** The answer that is under way on a socket: nothing may be written into it. */
+  /** The last answer that is under way on a socket: nothing may be written into it. */
   const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
   server.on('request', (request, response) => {
     answers.set(request.socket, response);
-    response.on('close', () => answers.delete(request.socket));
+    response.on('close', () => {
+      if (answers.get(request.socket) === response) answers.delete(request.socket);
+    });
     if (isDraining()) response.shouldKeepAlive = false;
     const exchange = new Http1Exchange(request, response);
     if (request.httpVersion === '1.1' && request.headers.host === undefined) {
@@ -56,9 +58,10 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     const error = new AppError('VERB_NOT_ALLOWED', 'this server is no proxy: CONNECT is not taken');
     refuse(new RawExchange(socket as Socket), error);
   });
-  // A stream of answers may rest for long; a peer that leaves what was sent unread may not.
+  // A stream of answers may rest for long; a peer that leaves what was sent unread may not, nor one
+  // that asks for nothing more: with a listener here Node itself closes neither.
   server.setTimeout(limits.idleMsMax, (socket) => {
-    if (socket.writableLength > 0) socket.destroy();
+    if (socket.writableLength > 0 || !answers.has(socket)) socket.destroy();
   });
   // Node watches for slow clients from this event on.
   server.emit('listening');

@@ -16,6 +16,8 @@ import type { ConnectionLimits } from './limits.ts';
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
 /** How long TCP waits before it looks whether a silent peer is still there. */
 const KEEP_ALIVE_MS = 60_000;
+/** Connections that the system may hold ready for us: in a rush, those beyond wait a second and more. */
+const BACKLOG = 4096;
 const SOCKET_OPTIONS = {
   noDelay: true,
   keepAlive: true,
@@ -78,7 +80,7 @@ export class Listener {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#outer.once('error', reject);
-      this.#outer.listen({ host, port }, () => {
+      this.#outer.listen({ host, port, backlog: BACKLOG }, () => {
         this.#outer.off('error', reject);
         resolve((this.#outer.address() as net.AddressInfo).port);
       });
