@@ -1,6 +1,7 @@
 /**
- * One port for HTTP/1.1 and HTTP/2. In plaintext the first bytes tell them apart, over TLS the ALPN
- * does; then the socket is handed to the one HTTP/1.1 or the one HTTP/2 server inside.
+ * One port for HTTP/1.1 and HTTP/2. In plaintext the first bytes tell them apart, and what is neither
+ * is closed; over TLS the ALPN does. Then the socket is handed to the one HTTP/1.1 or the one HTTP/2
+ * server inside.
  */
 import { constants } from 'node:crypto';
 import type http from 'node:http';
@@ -46,6 +47,17 @@ const TLS_OPTIONS = {
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
+}
+
+/**
+ * False when a whole first line is there and names no version of HTTP. Then no answer would be
+ * understood; a preface of HTTP/2 that is none is to be met so (RFC 9113, section 3.4).
+ */
+function isHttp(seen: Buffer): boolean {
+  // HTTP/1.1 forgives empty lines before the first.
+  const text = seen.toString('latin1').trimStart();
+  const end = text.indexOf('\n');
+  return end === -1 || text.slice(0, end).includes(' HTTP/');
 }
 
 export interface ListenerOptions {
@@ -174,6 +186,10 @@ export class Listener {
       if (isPreface && length < PREFACE.length) return;
       clearTimeout(timer);
       socket.off('readable', look);
+      if (!isPreface && !isHttp(seen)) {
+        socket.destroy();
+        return;
+      }
       socket.unshift(seen);
       this.#hand(socket, isPreface);
     };
