@@ -21,8 +21,8 @@ install_packages() {
 }
 
 missing=()
-for name in $SYSTEM_PACKAGES; do
-  command -v "$name" >/dev/null || missing+=("$name")
+for entry in $SYSTEM_PACKAGES; do
+  command -v "${entry%%=*}" >/dev/null || missing+=("${entry#*=}")
 done
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi

@@ -40,6 +40,26 @@ test('100 Continue never lands inside the answer that waits for the one before i
   }
 });
 
+for (const [what, broken] of [
+  ['a broken chunk of a request', post('/v1/sessions', ['Transfer-Encoding: chunked'], 'no chunk')],
+  ['CONNECT', 'CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n'],
+] as const) {
+  test(`the refusal of ${what} never lands inside the answer before it`, async () => {
+    const watch = post(
+      '/grpc.health.v1.Health/Watch',
+      ['Content-Type: application/grpc-web+proto'],
+      '\0\0\0\0\0',
+    );
+    const { text, isClosed } = await talk(server.port, [
+      watch,
+      50,
+      broken.replace(/Content-L.*\n/, ''),
+    ]);
+    assert.ok(isClosed);
+    assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1, text);
+  });
+}
+
 /** TCP connections that are open in this process, at either end. */
 function openSockets(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;

@@ -71,7 +71,6 @@ async function assertServes(): Promise<void> {
 
 /** Everything that the parser must refuse: a smuggled request lives from what one reader forgives. */
 const BROKEN: Readonly<Record<string, string | Buffer>> = {
-  'no HTTP': 'GARBAGE\r\n\r\n',
   'zero bytes': Buffer.alloc(100),
   'a TLS hello': Buffer.from('16030100a5010000a10303', 'hex'),
   'a version of the future': 'GET / HTTP/9.9\r\n\r\n',
@@ -130,8 +129,22 @@ test('the beginnings of an HTTP/2 preface are closed when nothing follows', asyn
   );
 });
 
+test('what speaks no HTTP at all is closed without an answer', async () => {
+  for (const steps of [
+    ['GARBAGE\r\n\r\n'],
+    ['INVALID CONNECTION PREFACE\r\n\r\n'],
+    ['P', 20, 'RI', 20, ' / x\r\n\r\n'],
+    ['\r\n\r\nGET /healthz\r\n'],
+  ]) {
+    const { isClosed, text, ms } = await talk(server.port, steps);
+    assert.deepEqual([isClosed, text], [true, ''], steps.join(''));
+    assert.ok(ms < 3000, `${ms} ms`);
+  }
+});
+
 test('what only begins like the preface is HTTP/1.1', async () => {
-  assertRefused(await talk(server.port, ['P', 20, 'RI', 20, ' / x\r\n\r\n']), 400, 'PRI');
+  const broken = ['P', 20, 'RIOR', 20, ' / HTTP/1.1\r\n\r\n'];
+  assertRefused(await talk(server.port, broken), 400, 'PRI');
   const steps = ['P', 20, 'UT /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'];
   const [answer] = answersIn(await talk(server.port, steps));
   assert.equal(answer?.status, 404);
@@ -159,6 +172,17 @@ test('a slow client is cut off', { concurrency: true }, async (t) => {
     }),
   );
   await Promise.all(checks);
+});
+
+test('a connection that asks for nothing more is closed', async () => {
+  await using idle = await startHere(['--idle-ms-max', '200']);
+  const asked = ['GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'];
+  const heard = await talk(idle.port, [...asked, 150, ...asked]);
+  assert.deepEqual(
+    answersIn(heard).map(({ status }) => status),
+    [200, 200],
+  );
+  assert.ok(heard.isClosed && heard.ms >= 340, `${heard.ms} ms`);
 });
 
 test('requests in one piece are answered in their order', async () => {

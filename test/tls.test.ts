@@ -41,14 +41,28 @@ async function fingerprint(): Promise<string> {
   return fingerprint256;
 }
 
-test('TLS 1.2 and 1.3 are spoken, and nothing older', async () => {
+/** Nothing old is spoken, nothing weak, and an open connection gets no new keys on demand. */
+async function assertStrict(): Promise<void> {
+  const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const;
+  await assert.rejects(connect(old), /alert protocol version/);
+  const version = { maxVersion: 'TLSv1.2', rejectUnauthorized: false } as const;
+  const weak = { ...version, ciphers: 'ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA' };
+  await assert.rejects(connect(weak), /alert handshake failure/);
+  const socket = await connect(version);
+  const error = await new Promise((resolve) => {
+    socket.on('error', resolve);
+    socket.renegotiate({ rejectUnauthorized: false }, resolve);
+  });
+  assert.match(String(error), /no renegotiation/);
+}
+
+test('TLS 1.2 and 1.3 are spoken, and nothing older or weaker', async () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const socket = await connect({ minVersion: version, maxVersion: version });
     assert.equal(socket.getProtocol(), version);
     socket.destroy();
   }
-  const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' } as const;
-  await assert.rejects(connect(old), /alert protocol version/);
+  await assertStrict();
 });
 
 test('HTTP/1.1 and HTTP/2 are chosen by ALPN on the one port', async () => {
@@ -88,10 +102,7 @@ test('a new certificate is taken without a restart; a bad one is not', async () 
   copyFileSync(other.certFile, path.join(server.folder, 'tls.crt'));
   await until('the new one', async () => (await fingerprint()) !== first);
   assert.equal(await fingerprint(), new X509Certificate(other.cert).fingerprint256);
-  await assert.rejects(
-    connect({ minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }),
-    /alert protocol version/,
-  );
+  await assertStrict();
   open.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   assert.match(Buffer.concat(await open.toArray()).toString(), /^HTTP\/1\.1 200 OK/);
 });

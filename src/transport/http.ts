@@ -39,6 +39,12 @@ export interface HttpExchange {
   onAbort(listener: () => void): void;
 }
 
+/** Sent with JSON: a browser shall not take it for anything else, whatever it holds. */
+export const JSON_HEADERS: readonly Metadata[] = [
+  ['content-type', 'application/json'],
+  ['x-content-type-options', 'nosniff'],
+];
+
 /**
  * How long what still comes of an HTTP/1.1 request is thrown away after its answer, in milliseconds:
  * time for the peer to read that answer and to stop.

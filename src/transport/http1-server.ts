@@ -25,11 +25,13 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     // Refused by us: Node's own refusal has neither a Status nor a line in the log.
     requireHostHeader: false,
   });
-  /** The answer that is under way on a socket: nothing may be written into it. */
+  /** The last answer that is under way on a socket: nothing may be written into it. */
   const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
   const take = (request: http.IncomingMessage, response: http.ServerResponse) => {
     answers.set(request.socket, response);
-    response.on('close', () => answers.delete(request.socket));
+    response.on('close', () => {
+      if (answers.get(request.socket) === response) answers.delete(request.socket);
+    });
     if (isDraining()) response.shouldKeepAlive = false;
     const exchange = new Http1Exchange(request, response);
     if (request.httpVersion === '1.1' && request.headers.host === undefined) {
@@ -51,25 +53,33 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
     const answer = answers.get(socket);
-    if (answer?.headersSent) return socket.destroy();
-    if (answer?.req.complete) {
+    if (answer?.req.complete && !answer.headersSent) {
       // The fault is in what came after the request, whose own answer is still to be sent.
       answer.shouldKeepAlive = false;
-      return undefined;
+    } else if (answer === undefined || isNext(answer)) {
+      refuse(new RawExchange(socket as Socket), faultOf(error.code));
+    } else {
+      socket.destroy();
     }
-    refuse(new RawExchange(socket as Socket), faultOf(error.code));
   });
   server.on('connect', (_request, socket) => {
+    if (answers.has(socket)) return socket.destroy();
     const error = new AppError('VERB_NOT_ALLOWED', 'this server is no proxy: CONNECT is not taken');
     refuse(new RawExchange(socket as Socket), error);
   });
-  // A stream of answers may rest for long; a peer that leaves what was sent unread may not.
+  // A stream of answers may rest for long; a peer that leaves what was sent unread may not, nor one
+  // that asks for nothing more: with a listener here Node itself closes neither.
   server.setTimeout(limits.idleMsMax, (socket) => {
-    if (socket.writableLength > 0) socket.destroy();
+    if (socket.writableLength > 0 || !answers.has(socket)) socket.destroy();
   });
   // Node watches for slow clients from this event on.
   server.emit('listening');
   return server;
+}
+
+/** True for an answer of which nothing was sent, and that waits for none before it. */
+function isNext(answer: http.ServerResponse): boolean {
+  return !answer.headersSent && answer.socket !== null;
 }
 
 /** The refusal of headers over the limit. */

@@ -1,7 +1,9 @@
 /**
- * One port for HTTP/1.1 and HTTP/2. In plaintext the first bytes tell them apart, over TLS the ALPN
- * does; then the socket is handed to the one HTTP/1.1 or the one HTTP/2 server inside.
+ * One port for HTTP/1.1 and HTTP/2. In plaintext the first bytes tell them apart, and what is neither
+ * is closed; over TLS the ALPN does. Then the socket is handed to the one HTTP/1.1 or the one HTTP/2
+ * server inside.
  */
+import { constants } from 'node:crypto';
 import type http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -15,16 +17,47 @@ import type { ConnectionLimits } from './limits.ts';
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n');
 /** How long TCP waits before it looks whether a silent peer is still there. */
 const KEEP_ALIVE_MS = 60_000;
+/** Connections that the system may hold ready for us: in a rush, those beyond wait a second and more. */
+const BACKLOG = 4096;
 const SOCKET_OPTIONS = {
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: KEEP_ALIVE_MS,
 } as const;
 
+/**
+ * What TLS speaks, whatever the certificate: TLS 1.3, and of 1.2 what encrypts with forward secrecy
+ * and authenticates as it encrypts. A client cannot ask for new keys on an open connection, which
+ * costs it little and us much.
+ */
+const TLS_OPTIONS = {
+  minVersion: 'TLSv1.2',
+  ciphers: [
+    'TLS_AES_256_GCM_SHA384',
+    'TLS_CHACHA20_POLY1305_SHA256',
+    'TLS_AES_128_GCM_SHA256',
+    'ECDHE+AESGCM',
+    'ECDHE+CHACHA20',
+  ].join(':'),
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
+
 /** A certificate chain and its key, in PEM. */
 export interface TlsPair {
   readonly cert: string;
   readonly key: string;
+}
+
+/**
+ * False when a whole first line is there and names no version of HTTP. Then no answer would be
+ * understood; a preface of HTTP/2 that is none is to be met so (RFC 9113, section 3.4).
+ */
+function isHttp(seen: Buffer): boolean {
+  // HTTP/1.1 forgives empty lines before the first.
+  const text = seen.toString('latin1').trimStart();
+  const end = text.indexOf('\n');
+  return end === -1 || text.slice(0, end).includes(' HTTP/');
 }
 
 export interface ListenerOptions {
@@ -59,7 +92,7 @@ export class Listener {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#outer.once('error', reject);
-      this.#outer.listen({ host, port }, () => {
+      this.#outer.listen({ host, port, backlog: BACKLOG }, () => {
         this.#outer.off('error', reject);
         resolve((this.#outer.address() as net.AddressInfo).port);
       });
@@ -69,7 +102,7 @@ export class Listener {
   /** New connections get this certificate; those that are open keep theirs. */
   setTls(pair: TlsPair): void {
     if (this.#outer instanceof tls.Server) {
-      this.#outer.setSecureContext({ cert: pair.cert, key: pair.key, minVersion: 'TLSv1.2' });
+      this.#outer.setSecureContext({ ...TLS_OPTIONS, cert: pair.cert, key: pair.key });
     }
   }
 
@@ -110,8 +143,8 @@ export class Listener {
     const server = tls.createServer(
       {
         ...SOCKET_OPTIONS,
+        ...TLS_OPTIONS,
         ...pair,
-        minVersion: 'TLSv1.2',
         ALPNProtocols: ['h2', 'http/1.1'],
         handshakeTimeout: this.#limits.sniffMsMax,
       },
@@ -153,6 +186,10 @@ export class Listener {
       if (isPreface && length < PREFACE.length) return;
       clearTimeout(timer);
       socket.off('readable', look);
+      if (!isPreface && !isHttp(seen)) {
+        socket.destroy();
+        return;
+      }
       socket.unshift(seen);
       this.#hand(socket, isPreface);
     };

@@ -4,6 +4,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import type { Metadata } from '../pipeline/call.ts';
 import { readComments } from './comments.ts';
 import { docsRoutes } from './docs.ts';
+import { JSON_HEADERS } from './http.ts';
 import { type OpenApiInfo, openapi } from './openapi.ts';
 
 export interface Page {
@@ -17,7 +18,7 @@ export type PlainRoutes = ReadonlyMap<string, () => Page | Promise<Page>>;
 
 /** A page that is a JSON value. */
 export function jsonPage(status: number, value: unknown): Page {
-  return { status, headers: [['content-type', 'application/json']], body: JSON.stringify(value) };
+  return { status, headers: JSON_HEADERS, body: JSON.stringify(value) };
 }
 
 export interface PagesOptions {

@@ -37,9 +37,6 @@ const FAILS_IN_NODE: Readonly<Record<string, string>> = {
   'http2/6.9.1/3': 'Node ends the whole connection, where ending the one stream would do',
 };
 
-/** What fails on our plaintext port alone. */
-const PREFACE = 'http2/3.5/2';
-
 function tell(name: string, { run, skipped, failed }: Report): void {
   const passed = run.size - skipped.size - failed.size;
   process.stdout.write(
@@ -66,12 +63,8 @@ for (const isTls of [false, true]) {
     assert.equal(bare.run.size, CASES);
     assert.equal(ours.skipped.size, 0);
     const alone = [...ours.failed.keys()].filter((id) => !bare.failed.has(id));
-    assert.deepEqual(alone, isTls ? [] : [PREFACE]);
-    const unexplained = [...ours.failed].filter(([id]) => !(id in FAILS_IN_NODE) && id !== PREFACE);
+    assert.deepEqual(alone, []);
+    const unexplained = [...ours.failed].filter(([id]) => !(id in FAILS_IN_NODE));
     assert.deepEqual(unexplained, []);
-    if (isTls) return;
-    // What begins unlike HTTP/2 is HTTP/1.1 to a port for both, and is refused and closed as such:
-    // h2spec reads that refusal as half a frame. Over TLS the client has said which it speaks.
-    assert.match(ours.failed.get(PREFACE) ?? '', /unexpected EOF$/);
   });
 }

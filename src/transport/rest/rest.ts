@@ -5,12 +5,10 @@ import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
 import { detailRegistry, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
-import type { HttpExchange } from '../http.ts';
+import { type HttpExchange, JSON_HEADERS } from '../http.ts';
 import { jsonOf, jsonOfField } from './answer.ts';
 import { readRequest } from './request.ts';
 import type { Match } from './router.ts';
-
-const CONTENT_TYPE: Metadata = ['content-type', 'application/json'];
 
 /** Carries one REST call. `match` is undefined when the route was refused already. */
 export class RestExchange implements Exchange {
@@ -57,7 +55,7 @@ export class RestExchange implements Exchange {
   }
 
   finish(call: Call, error: AppError | undefined): void {
-    const common: Metadata[] = [CONTENT_TYPE, ['x-request-id', call.requestId]];
+    const common: Metadata[] = [...JSON_HEADERS, ['x-request-id', call.requestId]];
     common.push(...call.quotaHeaders, ...call.responseHeaders, ...call.responseTrailers);
     if (error === undefined) {
       this.#http.send(200, common, this.#answer);
