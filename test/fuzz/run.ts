@@ -1,4 +1,5 @@
 /** Runs inputs of a seed against one server, and tells what they did to it. */
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Http1Carrier } from './carry-http1.ts';
 import { Http2Carrier } from './carry-http2.ts';
@@ -138,4 +139,13 @@ export async function fuzz(options: RunOptions): Promise<Report> {
   await rest(carriers);
   const seconds = (performance.now() - startedAt) / 1000;
   return { seed, count: sent, seconds, ledger, halves, lines: server.lines };
+}
+
+/** Throws when anything was found; tells how to see it again. */
+export function assertNothingFound({ seed, ledger }: Report): void {
+  const found = [...ledger.findings.values()].map(({ first: { index, what }, count }) => {
+    const again = index === undefined ? '' : `: node test/fuzz/replay.ts ${seed} ${index}`;
+    return `${count} times${again}\n${what}`;
+  });
+  assert.deepEqual(found, []);
 }
