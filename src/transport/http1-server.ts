@@ -28,6 +28,9 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   /** The last answer that is under way on a socket: nothing may be written into it. */
   const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
   const take = (request: http.IncomingMessage, response: http.ServerResponse) => {
+    // After its last answer a connection ends; what comes meanwhile Node takes before what still
+    // waits for its turn, and an answer to it would end the process by an assertion.
+    if (request.socket.writableEnded) return;
     answers.set(request.socket, response);
     response.on('close', () => {
       if (answers.get(request.socket) === response) answers.delete(request.socket);
@@ -44,12 +47,11 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   server.on('checkContinue', (request, response: http.ServerResponse) => {
     // Of an answer that waits for the one before it, Node would send this after its head. Nobody has
     // to wait for it.
-    if (response.socket !== null) response.writeContinue();
+    if (response.socket?.writable) response.writeContinue();
     take(request, response);
   });
-  server.on('checkExpectation', (request, response) => {
-    handle(new Http1Exchange(request, response));
-  });
+  // An expectation that nobody knows is none.
+  server.on('checkExpectation', take);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
     const answer = answers.get(socket);
