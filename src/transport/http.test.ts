@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import type { ServerHttp2Stream } from 'node:http2';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HttpExchange } from './http.ts';
+import { Http2Exchange, type HttpExchange } from './http.ts';
 import { makeHttp1Server } from './http1-server.ts';
 
 const limits = {
@@ -105,4 +106,14 @@ test('an early answer waits for the answers before it', async () => {
   const early = 'PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n';
   const { text } = await talk(`${slow}${early}`);
   assert.equal(text.match(/HTTP\/1\.1 404/g)?.length, 2);
+});
+
+test('nothing is sent on a stream of HTTP/2 that is closed, though it still holds unread data', () => {
+  // Node refuses by an exception, which would be taken for a fault of ours.
+  const refuse = () => assert.fail('a closed stream was answered');
+  const closed = { destroyed: false, closed: true, on: () => {}, respond: refuse };
+  const stream = closed as unknown as ServerHttp2Stream;
+  const exchange = new Http2Exchange(stream, { ':method': 'POST' }, '127.0.0.1');
+  exchange.start(200, []);
+  exchange.send(400, [], 'no');
 });

@@ -203,7 +203,7 @@ export class Http2Exchange implements HttpExchange {
   }
 
   start(status: number, headers: readonly Metadata[]): void {
-    if (this.#stream.destroyed) return;
+    if (this.#stream.destroyed || this.#stream.closed) return;
     this.#stream.on('wantTrailers', () => {
       this.#stream.sendTrailers(gather(this.#trailers ?? []));
       this.#stopReading();
@@ -223,7 +223,7 @@ export class Http2Exchange implements HttpExchange {
   }
 
   send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
-    if (this.#stream.destroyed) return;
+    if (this.#stream.destroyed || this.#stream.closed) return;
     const isEmpty = this.verb === 'HEAD' || body.length === 0;
     this.#stream.respond(this.#head(status, headers), { endStream: isEmpty });
     this.#isEnded = true;

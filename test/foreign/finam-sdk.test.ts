@@ -167,3 +167,26 @@ describe('errors', { concurrency: 3 }, () => {
     }
   });
 });
+
+describe('a limit that is used up', { concurrency: 2 }, () => {
+  for (const kind of KINDS) {
+    test(`the ${kind} client waits as it is told to, and is then answered`, async (t) => {
+      await using server = await startDev({ args: ['--limit', 'TokenDetails=2'] });
+      const { code, stdout, stderr } = await runTool('python', [
+        ...[SCRIPT, 'limit', kind, server.authority, server.secret],
+      ]);
+      assert.equal(code, 0, stderr);
+      const seconds = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).seconds as number);
+      const [first = 60, second = 60, third = 0] = seconds;
+      t.diagnostic(`${kind}: the third call took ${third.toFixed(1)} s`);
+      assert.ok(first + second < 30, 'the first two do not wait');
+      // The place of the first is free 60 s after it was taken; sleeping clients are never early.
+      assert.ok(first + second + third >= 60 - 1 && third < 75, `${third} s`);
+      const refused = server.output.stderr.match(/"reason":"RATE_LIMITED"/g) ?? [];
+      assert.equal(refused.length, 1, 'one call was refused, and none after the wait');
+    });
+  }
+});

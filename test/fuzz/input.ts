@@ -115,7 +115,7 @@ export function requestIdOf(index: number): string {
 }
 
 /** Of ten inputs, how many go to the server. */
-const NETWORK_OF_TEN = 2;
+const NETWORK_OF_TEN = 3;
 
 export function inputOf(seed: number, index: number): Input {
   const random = new Random(seed, index);

@@ -1,5 +1,5 @@
 /**
- * Sends inputs of the fuzzer again: node test/fuzz/replay.ts SEED INDEX... Prints each input, what
+ * Sends inputs of the fuzzer again: node scripts/node.js test/fuzz/replay.ts SEED INDEX... Prints each input, what
  * became of it, and what was wrong; exits with 1 when something was.
  */
 import { type Input, inputOf } from './input.ts';
@@ -23,7 +23,7 @@ function bytesOf(input: Input): Buffer {
 
 const [seed, ...indexes] = process.argv.slice(2).map(Number);
 if (seed === undefined || indexes.length === 0 || ![seed, ...indexes].every(Number.isInteger)) {
-  process.stderr.write('usage: node test/fuzz/replay.ts SEED INDEX...\n');
+  process.stderr.write('usage: node scripts/node.js test/fuzz/replay.ts SEED INDEX...\n');
   process.exit(2);
 }
 for (const index of indexes) {

@@ -144,7 +144,8 @@ export async function fuzz(options: RunOptions): Promise<Report> {
 /** Throws when anything was found; tells how to see it again. */
 export function assertNothingFound({ seed, ledger }: Report): void {
   const found = [...ledger.findings.values()].map(({ first: { index, what }, count }) => {
-    const again = index === undefined ? '' : `: node test/fuzz/replay.ts ${seed} ${index}`;
+    const again =
+      index === undefined ? '' : `: node scripts/node.js test/fuzz/replay.ts ${seed} ${index}`;
     return `${count} times${again}\n${what}`;
   });
   assert.deepEqual(found, []);

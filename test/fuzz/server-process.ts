@@ -22,7 +22,7 @@ export interface Holdings {
   readonly openSockets: number;
   readonly heapBytes: number;
   readonly residentBytes: number;
-  /** The longest that anything waited for the event loop since the last look, in milliseconds. */
+  /** The longest that anything has waited for the event loop, in milliseconds. */
   readonly stallMs: number;
 }
 
@@ -87,7 +87,6 @@ function holdings(): Holdings {
     residentBytes: rss,
     stallMs,
   };
-  stallMs = 0;
   lookedAt = performance.now();
   return found;
 }

@@ -3,6 +3,7 @@
     sdk.py details sync|async ENDPOINT SECRET [tls]
     sdk.py renewal sync|async ENDPOINT SECRET     until its standard input ends
     sdk.py error sync|async ENDPOINT SECRET       the error of signing in, or of TokenDetails
+    sdk.py limit sync|async ENDPOINT SECRET       TokenDetails once more than the limit of 2 allows
 """
 
 import asyncio
@@ -90,6 +91,22 @@ async def renewal_async(client_of):
     say(least_seconds_left=watch.least_seconds_left)
 
 
+def limit(client_of):
+    with client_of() as client:
+        for _ in range(3):
+            begun = time.monotonic()
+            client.auth.TokenDetails(TokenDetailsRequest(token=client.get_token()))
+            say(seconds=time.monotonic() - begun)
+
+
+async def limit_async(client_of):
+    async with client_of() as client:
+        for _ in range(3):
+            begun = time.monotonic()
+            await client.auth.TokenDetails(TokenDetailsRequest(token=client.get_token()))
+            say(seconds=time.monotonic() - begun)
+
+
 def say_error(at, error):
     say(error=type(error).__name__, code=error.code.name, details=error.details, at=at)
 
@@ -131,9 +148,14 @@ def main(task, kind, endpoint, secret, *flags):
         return client.for_testing(secret, endpoint=endpoint)
 
     if kind == "sync":
-        {"details": details, "renewal": renewal, "error": error}[task](client_of)
+        {"details": details, "renewal": renewal, "error": error, "limit": limit}[task](client_of)
     else:
-        tasks = {"details": details_async, "renewal": renewal_async, "error": error_async}
+        tasks = {
+            "details": details_async,
+            "renewal": renewal_async,
+            "error": error_async,
+            "limit": limit_async,
+        }
         asyncio.run(tasks[task](client_of))
 
 
