@@ -9,6 +9,7 @@ import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
+import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
 
 /** Node's timers overflow past this many milliseconds; a longer deadline is as good as none. */
@@ -28,6 +29,7 @@ export interface PipelineOptions {
   readonly deadlineMsMax: number;
   readonly faults: Faults;
   readonly admit: Admit;
+  readonly shed: Shed;
 }
 
 type Implementation = (input: unknown, call: Call) => unknown;
@@ -114,6 +116,7 @@ export class Pipeline {
     if (method === undefined || implementation === undefined) {
       throw new AppError('METHOD_NOT_FOUND', `nothing answers ${call.head.path}`);
     }
+    const leave = this.#options.shed.enter(method);
     const disarm = this.#armDeadline(call, method);
     const isStream = method.methodKind !== 'unary';
     try {
@@ -123,6 +126,7 @@ export class Pipeline {
       }
       await this.#answer(call, exchange, method, implementation);
     } finally {
+      leave();
       disarm();
       this.#streams.delete(call);
     }
@@ -165,13 +169,18 @@ export class Pipeline {
     return () => clearTimeout(timer);
   }
 
-  /** Our own failures are errors, the caller's are information, success is for debugging. */
+  /**
+   * Our own failures are errors, the caller's are information, success is for debugging. Calls that
+   * are shed are many: the log tells of them together.
+   */
   #observe(call: Call, error: AppError | undefined, startedMs: number): void {
     const { log, clock } = this.#options;
     const code = error?.code ?? Code.OK;
     const isOurs = error?.reason === 'INTERNAL';
+    const isShed = isOverload(error);
+    if (isShed) this.#options.shed.note();
     const level =
-      error === undefined || code === Code.CANCELLED
+      error === undefined || code === Code.CANCELLED || isShed
         ? 'debug'
         : isOurs
           ? 'error'

@@ -3,6 +3,7 @@ import type { Message } from '@bufbuild/protobuf';
 import { type AppError, httpStatusOf } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
+import type { Held } from '../../pipeline/request-memory.ts';
 import { detailRegistry, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import type { HttpExchange } from '../http.ts';
@@ -19,6 +20,7 @@ export class RestExchange implements Exchange {
   readonly #limits: BodyLimits;
   readonly #match: Match | undefined;
   readonly #errorHeaders: readonly Metadata[];
+  readonly #held: Held;
   #answer = '';
 
   constructor(
@@ -33,11 +35,12 @@ export class RestExchange implements Exchange {
     this.#limits = limits;
     this.#match = match;
     this.#errorHeaders = errorHeaders;
+    this.#held = limits.memory.open();
   }
 
   async readOne(): Promise<Message> {
     if (this.#match === undefined) throw new Error('a refused route has no request');
-    const body = await readBody(this.#http.body, this.#limits);
+    const body = await readBody(this.#http.body, this.#limits, this.#held);
     const at = this.#http.target.indexOf('?');
     return readRequest(this.#match, at === -1 ? '' : this.#http.target.slice(at + 1), body);
   }
@@ -57,6 +60,7 @@ export class RestExchange implements Exchange {
   }
 
   finish(call: Call, error: AppError | undefined): void {
+    this.#held.release();
     const common: Metadata[] = [CONTENT_TYPE, ['x-request-id', call.requestId]];
     common.push(...call.quotaHeaders, ...call.responseHeaders, ...call.responseTrailers);
     if (error === undefined) {
