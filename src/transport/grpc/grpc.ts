@@ -4,7 +4,7 @@ import { AppError, Code } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
 import type { Held } from '../../pipeline/request-memory.ts';
-import { statusOf } from '../../pipeline/status.ts';
+import { oncePerError, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import type { HttpExchange } from '../http.ts';
 import { COMPRESSED_BYTES_MIN, compress, takesGzip } from './compression.ts';
@@ -38,8 +38,9 @@ function percentEncode(text: string): string {
   return encoded;
 }
 
-function statusTrailers(error: AppError | undefined): Metadata[] {
-  if (error === undefined) return [['grpc-status', '0']];
+const OK: readonly Metadata[] = [['grpc-status', '0']];
+
+const statusTrailers = oncePerError((error): readonly Metadata[] => {
   const status = statusOf(error);
   const details = Buffer.from(toBinary(StatusSchema, status)).toString('base64');
   const trailers: Metadata[] = [
@@ -53,7 +54,7 @@ function statusTrailers(error: AppError | undefined): Metadata[] {
     trailers.push(['grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs))]);
   }
   return trailers;
-}
+});
 
 /** Carries one gRPC or gRPC-Web call. */
 export class GrpcExchange implements Exchange {
@@ -116,7 +117,7 @@ export class GrpcExchange implements Exchange {
 
   finish(call: Call, error: AppError | undefined): void {
     this.#held.release();
-    const trailers = [...statusTrailers(error), ...call.responseTrailers];
+    const trailers = [...(error === undefined ? OK : statusTrailers(error)), ...call.responseTrailers];
     if (this.#isWeb) {
       this.#finishWeb(call, trailers);
     } else if (this.#isStarted || call.responseHeaders.length > 0) {

@@ -4,7 +4,7 @@ import { type AppError, httpStatusOf } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
 import type { Held } from '../../pipeline/request-memory.ts';
-import { detailRegistry, statusOf } from '../../pipeline/status.ts';
+import { detailRegistry, oncePerError, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import type { HttpExchange } from '../http.ts';
 import { jsonOf, jsonOfField } from './answer.ts';
@@ -81,6 +81,6 @@ export class RestExchange implements Exchange {
 }
 
 /** The body of every error. */
-export function statusJson(error: AppError): string {
-  return jsonOf(StatusSchema, statusOf(error), detailRegistry);
-}
+export const statusJson = oncePerError((error) =>
+  jsonOf(StatusSchema, statusOf(error), detailRegistry),
+);
