@@ -63,6 +63,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
   secret: ['any words', 'any words', ['']],
   faults: ['Auth=500', ['Auth=500'], ['']],
   limits: ['Auth=500', ['Auth=500'], ['']],
+  shedFirst: ['Auth', ['Auth'], ['']],
   masterKeyFile: ['master.key', 'master.key', ['']],
   tls: ['yes', true, TRUTHS],
   tlsName: ['example.org', 'example.org', ['']],

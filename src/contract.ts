@@ -1,5 +1,5 @@
 /** The public contract put together: its services, what they need, and what lets their callers in. */
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import type { Config } from './config.ts';
 import { MemoryCounters } from './counters/memory.ts';
 import { Quotas } from './counters/quotas.ts';
@@ -16,6 +16,7 @@ import { Authenticator } from './pipeline/authenticate.ts';
 import { type Registration, register } from './pipeline/call.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
+import { methodNamed } from './pipeline/method-name.ts';
 import { authService } from './service/auth.ts';
 import { usageMetricsService } from './service/usage-metrics.ts';
 import type { Store } from './store/store.ts';
@@ -40,6 +41,23 @@ function readWith<T extends object>(
 export const readFaults = readWith(parseFault);
 /** Reads `--limit`. */
 export const readLimits = readWith(parseLimit);
+
+/** Reads `--shed-first`. */
+export const readShedFirst = readWith((text, services) => {
+  const method = methodNamed(text, services);
+  return typeof method === 'string' ? `"${text}" ${method}` : method;
+});
+
+/**
+ * What is shed first, unless a setting says otherwise: who looks at figures can wait; who signs in has
+ * no session yet that could break, and costs a write; who has a stream renewed holds a token that lives
+ * on for minutes. TokenDetails comes last: other services ask it on behalf of those at work.
+ */
+export const SHED_FIRST: readonly DescMethod[] = [
+  UsageMetricsService.method.getUsageMetrics,
+  AuthService.method.auth,
+  AuthService.method.subscribeJwtRenewal,
+];
 
 /** The contract's services, and what lets their callers in. */
 export interface Contract {

@@ -3,7 +3,15 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
-import { CONTRACT, type Contract, makeContract, readFaults, readLimits } from './contract.ts';
+import {
+  CONTRACT,
+  type Contract,
+  makeContract,
+  readFaults,
+  readLimits,
+  readShedFirst,
+  SHED_FIRST,
+} from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
 import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
@@ -13,6 +21,8 @@ import type { Registration } from './pipeline/call.ts';
 import { Faults } from './pipeline/faults.ts';
 import type { Log } from './pipeline/log.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { RequestMemory } from './pipeline/request-memory.ts';
+import { Shed } from './pipeline/shed.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 import { type Store, StoreError } from './store/store.ts';
 import { Dispatch } from './transport/dispatch.ts';
@@ -93,10 +103,11 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
 }
 
 /** What is wrong with settings, as only the parts that they are for can tell. */
-export function settingFlaws({ faults, limits, masterKey }: Partial<Config>): string[] {
+export function settingFlaws({ faults, limits, shedFirst, masterKey }: Partial<Config>): string[] {
   const flaws = [
     ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
     ...readLimits(limits ?? []).flaws.map((flaw) => `--limit: ${flaw}`),
+    ...readShedFirst(shedFirst ?? []).flaws.map((flaw) => `--shed-first: ${flaw}`),
   ];
   if (masterKey !== undefined && parseMasterKey(masterKey) === undefined) {
     flaws.push('PROPUSK_MASTER_KEY is neither 64 hex digits nor base64 of 32 bytes');
@@ -153,12 +164,21 @@ async function listen(
   const reflected = called.map(({ service }) => service);
   const registrations = [...called, ...(config.reflection ? reflection(reflected) : [])];
   const { deadlineMsMax } = config;
+  const memory = new RequestMemory(config.bufferedBytesMax);
+  const first = readShedFirst(config.shedFirst).good;
   const pipeline = new Pipeline({
     ...around,
     registrations,
     deadlineMsMax,
     faults: new Faults(readFaults(config.faults).good, around.draw),
     admit: contract.admit,
+    shed: new Shed({
+      ...config,
+      ...around,
+      memory,
+      first: first.length === 0 ? SHED_FIRST : first,
+      never: [health.registration.service],
+    }),
   });
   let isServing = false;
   const dispatch = new Dispatch({
@@ -171,7 +191,7 @@ async function listen(
       ping: () => store.ping(),
       hasDocs: config.mode === 'dev',
     }),
-    limits: config,
+    limits: { ...config, memory },
     corsOrigins: config.corsOrigins,
   });
   const listener = new Listener({

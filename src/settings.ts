@@ -179,6 +179,20 @@ export const SETTINGS = {
     help: 'calls of a method by one key in any 60 s, such as Auth=1000, or 1000 for all; repeatable',
     read: text,
   }),
+  shedFirst: setting({
+    flags: '--shed-first <method>',
+    repeatable: true,
+    help: 'method to refuse before others under overload; repeatable, in this order',
+    read: text,
+  }),
+  callsMax: limit('--calls-max <n>', 10_000, 'unary calls under way at a time'),
+  streamsMax: limit('--streams-max <n>', 20_000, 'streams open at a time, on all connections'),
+  lagMsMax: limit('--lag-ms-max <n>', 20, 'time that a call may have waited for its turn'),
+  bufferedBytesMax: limit(
+    '--buffered-bytes-max <n>',
+    256 << 20,
+    'bytes of all requests in memory at a time',
+  ),
   addressCallsMax: limit(
     '--address-calls-max <n>',
     200,

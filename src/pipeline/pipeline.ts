@@ -9,12 +9,16 @@ import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
+import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
 
 /** Node's timers overflow past this many milliseconds; a longer deadline is as good as none. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** A caller's own request id is taken over if it looks like one. */
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
+
+/** Randomness in a request id. */
+const ID_BYTES = 9;
 
 /** Tells who still listens that nobody waits; made once, since errors are costly to make. */
 const OVER = new AppError('CANCELLED', 'the call is over');
@@ -28,6 +32,7 @@ export interface PipelineOptions {
   readonly deadlineMsMax: number;
   readonly faults: Faults;
   readonly admit: Admit;
+  readonly shed: Shed;
 }
 
 type Implementation = (input: unknown, call: Call) => unknown;
@@ -53,6 +58,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #implementations = new Map<DescMethod, Implementation>();
   readonly #streams = new Set<Call>();
+  /** Randomness for request ids, many at a time: a draw costs more than all else of an id. */
+  #idBytes: Buffer = Buffer.alloc(0);
   #underWay = 0;
   #idle: (() => void) | undefined;
   #draining = false;
@@ -105,7 +112,10 @@ export class Pipeline {
   #requestIdOf(exchange: Exchange): string {
     const given = exchange.head.headers['x-request-id'];
     if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
-    return this.#options.random(9).toString('base64url');
+    if (this.#idBytes.length < ID_BYTES) this.#idBytes = this.#options.random(ID_BYTES * 128);
+    const id = this.#idBytes.toString('base64url', 0, ID_BYTES);
+    this.#idBytes = this.#idBytes.subarray(ID_BYTES);
+    return id;
   }
 
   async #run(call: Call, exchange: Exchange): Promise<void> {
@@ -114,6 +124,7 @@ export class Pipeline {
     if (method === undefined || implementation === undefined) {
       throw new AppError('METHOD_NOT_FOUND', `nothing answers ${call.head.path}`);
     }
+    const leave = this.#options.shed.enter(method);
     const disarm = this.#armDeadline(call, method);
     const isStream = method.methodKind !== 'unary';
     try {
@@ -123,6 +134,7 @@ export class Pipeline {
       }
       await this.#answer(call, exchange, method, implementation);
     } finally {
+      leave();
       disarm();
       this.#streams.delete(call);
     }
@@ -165,13 +177,18 @@ export class Pipeline {
     return () => clearTimeout(timer);
   }
 
-  /** Our own failures are errors, the caller's are information, success is for debugging. */
+  /**
+   * Our own failures are errors, the caller's are information, success is for debugging. Calls that
+   * are shed are many: the log tells of them together.
+   */
   #observe(call: Call, error: AppError | undefined, startedMs: number): void {
     const { log, clock } = this.#options;
     const code = error?.code ?? Code.OK;
     const isOurs = error?.reason === 'INTERNAL';
+    const isShed = isOverload(error);
+    if (isShed) this.#options.shed.note();
     const level =
-      error === undefined || code === Code.CANCELLED
+      error === undefined || code === Code.CANCELLED || isShed
         ? 'debug'
         : isOurs
           ? 'error'

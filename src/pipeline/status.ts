@@ -76,6 +76,21 @@ export function statusOf(error: AppError): Status {
   return create(StatusSchema, { code: error.code, message: error.message, details });
 }
 
+/**
+ * A form of an error that is made once: those that refuse many calls at a time are made once too, and
+ * their refusal must cost much less than the call.
+ */
+export function oncePerError<T>(make: (error: AppError) => T): (error: AppError) => T {
+  const made = new WeakMap<AppError, T>();
+  return (error) => {
+    const before = made.get(error);
+    if (before !== undefined) return before;
+    const form = make(error);
+    made.set(error, form);
+    return form;
+  };
+}
+
 /** What anything thrown becomes: itself if it is an AppError, else INTERNAL with the cause kept. */
 export function asAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;

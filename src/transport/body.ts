@@ -1,11 +1,17 @@
 /** Reads a request's body, within limits of size and time. */
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
+import type { Held, RequestMemory } from '../pipeline/request-memory.ts';
+
+/** What a chunk costs beside its bytes; a body of many small ones costs mostly this. */
+export const CHUNK_BYTES = 256;
 
 export interface BodyLimits {
   readonly bodyBytesMax: number;
   /** From the head of the request to the end of its body. */
   readonly requestMsMax: number;
+  /** What all bodies together may hold. */
+  readonly memory: RequestMemory;
 }
 
 /** The refusal of a body or message that is too large. */
@@ -14,10 +20,15 @@ export function tooLarge(bytesMax: number): AppError {
 }
 
 /**
- * The whole body. Rejects with BODY_TOO_LARGE as soon as it is over the limit, with
- * DEADLINE_EXCEEDED when it is not there in time, with CANCELLED when the peer goes away.
+ * The whole body. Rejects with BODY_TOO_LARGE as soon as it is over the limit, with UNAVAILABLE when
+ * all bodies together are, with DEADLINE_EXCEEDED when it is not there in time, with CANCELLED when
+ * the peer goes away or the call is over.
  */
-export function readBody(body: Readable, limits: BodyLimits): Promise<Buffer> {
+export function readBody(
+  body: Readable,
+  limits: Omit<BodyLimits, 'memory'>,
+  held: Held,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -33,8 +44,10 @@ export function readBody(body: Readable, limits: BodyLimits): Promise<Buffer> {
     };
     const onData = (chunk: Buffer) => {
       size += chunk.length;
-      if (size > limits.bodyBytesMax) settle(tooLarge(limits.bodyBytesMax));
-      else chunks.push(chunk);
+      chunks.push(chunk);
+      if (size > limits.bodyBytesMax) return settle(tooLarge(limits.bodyBytesMax));
+      const full = held.set(size + chunks.length * CHUNK_BYTES);
+      if (full !== undefined) settle(full);
     };
     const onEnd = () => settle(undefined);
     const onClose = () => settle(new AppError('CANCELLED', 'the caller went away'));
@@ -43,6 +56,7 @@ export function readBody(body: Readable, limits: BodyLimits): Promise<Buffer> {
       () => settle(new AppError('DEADLINE_EXCEEDED', late)),
       limits.requestMsMax,
     );
+    held.onRelease(settle);
     body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });
 }

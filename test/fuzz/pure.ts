@@ -11,6 +11,7 @@ import { isWellFormedSecret } from '../../src/domain/secret.ts';
 import { signToken, TokenReader } from '../../src/domain/token.ts';
 import { AuthService } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { parseFault } from '../../src/pipeline/faults.ts';
+import { RequestMemory } from '../../src/pipeline/request-memory.ts';
 import { BadSetting, SETTINGS, type Setting } from '../../src/settings.ts';
 import { readBody } from '../../src/transport/body.ts';
 import { type Frame, FrameReader, frame, unpack } from '../../src/transport/grpc/frames.ts';
@@ -208,17 +209,23 @@ function texts(random: Random): void {
   assert.ok(typeof read === 'string' || (read.probability >= 0 && read.probability <= 1));
 }
 
+const memory = new RequestMemory(1 << 20);
+
 async function body(random: Random): Promise<void> {
   const bytes = random.bytes(random.below(200));
   const bodyBytesMax = random.between(1, 200);
   const stream = Readable.from(pieces(random, bytes, 6));
-  const read = readBody(stream, { bodyBytesMax, requestMsMax: 5000 });
+  const held = memory.open();
+  const read = readBody(stream, { bodyBytesMax, requestMsMax: 5000 }, held);
   if (random.oneIn(8)) stream.destroy(random.oneIn(2) ? new Error('gone') : undefined);
   const got = await read.catch((error) =>
     orRefusal(() => {
       throw error;
     }),
   );
+  held.release();
+  // Whatever became of it, what it held is given back.
+  assert.equal(memory.bytes, 0);
   if (got instanceof AppError) return;
   assert.ok(got.equals(bytes) && bytes.length <= bodyBytesMax);
 }

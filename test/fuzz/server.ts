@@ -24,6 +24,7 @@ const FLAGS = [
   ['--tokens-cached-max', '1000'],
   ['--grants-cached-max', '1000'],
   ['--limit', '1000000000'],
+  ['--lag-ms-max', '60000'],
   ['--address-calls-max', '1000000000'],
 ].flat();
 /** How long what is over may take to be let go, in milliseconds. */

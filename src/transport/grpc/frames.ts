@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { AppError } from '../../domain/errors.ts';
-import { tooLarge } from '../body.ts';
+import { CHUNK_BYTES, tooLarge } from '../body.ts';
 
 const PREFIX_BYTES = 5;
 /** The message is compressed as `grpc-encoding` says. */
@@ -39,6 +39,11 @@ export class FrameReader {
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+  }
+
+  /** What it holds costs so many bytes of memory. */
+  get bytes(): number {
+    return this.#rest.length + this.#size + this.#chunks.length * CHUNK_BYTES;
   }
 
   /** Takes more bytes. */

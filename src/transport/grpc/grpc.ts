@@ -3,7 +3,8 @@ import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { AppError, Code } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
-import { statusOf } from '../../pipeline/status.ts';
+import type { Held } from '../../pipeline/request-memory.ts';
+import { oncePerError, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import type { HttpExchange } from '../http.ts';
 import { COMPRESSED_BYTES_MIN, compress, takesGzip } from './compression.ts';
@@ -37,8 +38,9 @@ function percentEncode(text: string): string {
   return encoded;
 }
 
-function statusTrailers(error: AppError | undefined): Metadata[] {
-  if (error === undefined) return [['grpc-status', '0']];
+const OK: readonly Metadata[] = [['grpc-status', '0']];
+
+const statusTrailers = oncePerError((error): readonly Metadata[] => {
   const status = statusOf(error);
   const details = Buffer.from(toBinary(StatusSchema, status)).toString('base64');
   const trailers: Metadata[] = [
@@ -52,7 +54,7 @@ function statusTrailers(error: AppError | undefined): Metadata[] {
     trailers.push(['grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs))]);
   }
   return trailers;
-}
+});
 
 /** Carries one gRPC or gRPC-Web call. */
 export class GrpcExchange implements Exchange {
@@ -60,6 +62,7 @@ export class GrpcExchange implements Exchange {
   readonly #http: HttpExchange;
   readonly #limits: BodyLimits;
   readonly #isWeb: boolean;
+  readonly #held: Held;
   #isStarted = false;
 
   constructor(http: HttpExchange, head: CallHead, limits: BodyLimits) {
@@ -67,16 +70,16 @@ export class GrpcExchange implements Exchange {
     this.#http = http;
     this.#limits = limits;
     this.#isWeb = head.protocol === 'grpc-web';
+    this.#held = limits.memory.open();
   }
 
   async readOne(): Promise<Message> {
     const encoding = this.#encoding();
-    const body = await readBody(this.#http.body, {
-      ...this.#limits,
-      // The limit is the message's, as it is in a stream.
-      bodyBytesMax: this.#limits.bodyBytesMax + 5,
-    });
-    const reader = new FrameReader(this.#limits.bodyBytesMax);
+    const { bodyBytesMax, requestMsMax } = this.#limits;
+    // The limit is the message's, as it is in a stream.
+    const limits = { requestMsMax, bodyBytesMax: bodyBytesMax + 5 };
+    const body = await readBody(this.#http.body, limits, this.#held);
+    const reader = new FrameReader(bodyBytesMax);
     reader.push(body);
     const first = reader.next();
     const second = first && reader.next();
@@ -94,9 +97,12 @@ export class GrpcExchange implements Exchange {
     const reader = new FrameReader(this.#limits.bodyBytesMax);
     for await (const chunk of this.#chunks()) {
       reader.push(chunk);
+      const full = this.#held.set(reader.bytes);
+      if (full !== undefined) throw full;
       for (let next = reader.next(); next !== undefined; next = reader.next()) {
         yield await this.#decode(next, encoding);
       }
+      this.#held.set(reader.bytes);
     }
     reader.end();
   }
@@ -110,7 +116,11 @@ export class GrpcExchange implements Exchange {
   }
 
   finish(call: Call, error: AppError | undefined): void {
-    const trailers = [...statusTrailers(error), ...call.responseTrailers];
+    this.#held.release();
+    const trailers = [
+      ...(error === undefined ? OK : statusTrailers(error)),
+      ...call.responseTrailers,
+    ];
     if (this.#isWeb) {
       this.#finishWeb(call, trailers);
     } else if (this.#isStarted || call.responseHeaders.length > 0) {

@@ -17,6 +17,8 @@ import {
 import type { Call } from '../../pipeline/call.ts';
 import { Faults } from '../../pipeline/faults.ts';
 import { Pipeline } from '../../pipeline/pipeline.ts';
+import { RequestMemory } from '../../pipeline/request-memory.ts';
+import { Shed } from '../../pipeline/shed.ts';
 import { Dispatch } from '../dispatch.ts';
 import { Listener } from '../listener.ts';
 
@@ -33,6 +35,7 @@ const LIMITS = {
   streamsPerConnectionMax: 100,
   drainNoticeMs: 50,
 };
+const SHED_LIMITS = { callsMax: 1000, streamsMax: 1000, lagMsMax: 60_000 };
 
 function build(): DescService {
   const bytes = '.google.protobuf.BytesValue';
@@ -117,20 +120,23 @@ export async function startTestServer(behaviour: Partial<Behaviour>): Promise<Te
     up: (...args: Parameters<Behaviour['up']>) => (behaviour.up ?? broken)(...args),
     both: (...args: Parameters<Behaviour['both']>) => (behaviour.both ?? broken)(...args),
   };
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+  const memory = new RequestMemory(1e9);
   const pipeline = new Pipeline({
     registrations: [{ service, impl }],
     log,
-    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    clock,
     random: randomBytes,
     deadlineMsMax: 10_000,
     faults: new Faults([], () => 0),
     admit: (_call, _method, read) => read(),
+    shed: new Shed({ ...SHED_LIMITS, clock, log, memory, first: [], never: [] }),
   });
   const dispatch = new Dispatch({
     pipeline,
     services: [service],
     plain: new Map(),
-    limits: LIMITS,
+    limits: { ...LIMITS, memory },
     corsOrigins: [],
   });
   const listener = new Listener({

@@ -3,7 +3,8 @@ import type { Message } from '@bufbuild/protobuf';
 import { type AppError, httpStatusOf } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
-import { detailRegistry, statusOf } from '../../pipeline/status.ts';
+import type { Held } from '../../pipeline/request-memory.ts';
+import { detailRegistry, oncePerError, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
 import { type HttpExchange, JSON_HEADERS } from '../http.ts';
 import { jsonOf, jsonOfField } from './answer.ts';
@@ -17,6 +18,7 @@ export class RestExchange implements Exchange {
   readonly #limits: BodyLimits;
   readonly #match: Match | undefined;
   readonly #errorHeaders: readonly Metadata[];
+  readonly #held: Held;
   #answer = '';
 
   constructor(
@@ -31,11 +33,12 @@ export class RestExchange implements Exchange {
     this.#limits = limits;
     this.#match = match;
     this.#errorHeaders = errorHeaders;
+    this.#held = limits.memory.open();
   }
 
   async readOne(): Promise<Message> {
     if (this.#match === undefined) throw new Error('a refused route has no request');
-    const body = await readBody(this.#http.body, this.#limits);
+    const body = await readBody(this.#http.body, this.#limits, this.#held);
     const at = this.#http.target.indexOf('?');
     return readRequest(this.#match, at === -1 ? '' : this.#http.target.slice(at + 1), body);
   }
@@ -55,6 +58,7 @@ export class RestExchange implements Exchange {
   }
 
   finish(call: Call, error: AppError | undefined): void {
+    this.#held.release();
     const common: Metadata[] = [...JSON_HEADERS, ['x-request-id', call.requestId]];
     common.push(...call.quotaHeaders, ...call.responseHeaders, ...call.responseTrailers);
     if (error === undefined) {
@@ -75,6 +79,6 @@ export class RestExchange implements Exchange {
 }
 
 /** The body of every error. */
-export function statusJson(error: AppError): string {
-  return jsonOf(StatusSchema, statusOf(error), detailRegistry);
-}
+export const statusJson = oncePerError((error) =>
+  jsonOf(StatusSchema, statusOf(error), detailRegistry),
+);

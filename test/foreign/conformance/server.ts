@@ -22,6 +22,8 @@ import { StatusSchema } from '../../../src/gen/google/rpc/status_pb.js';
 import type { Call, Metadata } from '../../../src/pipeline/call.ts';
 import { Faults } from '../../../src/pipeline/faults.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
+import { RequestMemory } from '../../../src/pipeline/request-memory.ts';
+import { Shed } from '../../../src/pipeline/shed.ts';
 import { StatusError } from '../../../src/pipeline/status.ts';
 import { SETTINGS } from '../../../src/settings.ts';
 import { Dispatch } from '../../../src/transport/dispatch.ts';
@@ -169,6 +171,7 @@ function defaults(): Record<string, number> {
 async function serve(wanted: Suite): Promise<Suite> {
   const service = registry.getService(`${PACKAGE}.ConformanceService`) as DescService;
   const limits = defaults() as Suite;
+  limits.memory = new RequestMemory(limits.bufferedBytesMax);
   if (wanted.messageReceiveLimit > 0) limits.bodyBytesMax = wanted.messageReceiveLimit;
   const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2));
   const pipeline = new Pipeline({
@@ -179,6 +182,7 @@ async function serve(wanted: Suite): Promise<Suite> {
     deadlineMsMax: limits.deadlineMsMax,
     faults: new Faults([], Math.random),
     admit: (_call, _method, read) => read(),
+    shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),
   });
   const services = [service];
   const dispatch = new Dispatch({ pipeline, services, plain: new Map(), limits, corsOrigins: [] });

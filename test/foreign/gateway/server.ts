@@ -17,6 +17,8 @@ import { AppError, isReason } from '../../../src/domain/errors.ts';
 import type { Registration } from '../../../src/pipeline/call.ts';
 import { Faults } from '../../../src/pipeline/faults.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
+import { RequestMemory } from '../../../src/pipeline/request-memory.ts';
+import { Shed } from '../../../src/pipeline/shed.ts';
 import { SETTINGS } from '../../../src/settings.ts';
 import { Dispatch } from '../../../src/transport/dispatch.ts';
 import { Listener } from '../../../src/transport/listener.ts';
@@ -72,19 +74,22 @@ function defaults() {
     'group' in row ? [[name, Number(row.fallback)]] : [],
   );
   // biome-ignore lint/suspicious/noExplicitAny: each of them is there, and a number
-  return Object.fromEntries(limits) as any;
+  const found = Object.fromEntries(limits) as any;
+  return { ...found, memory: new RequestMemory(found.bufferedBytesMax) };
 }
 
 function makeListener(): Listener {
   const limits = defaults();
+  const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2));
   const pipeline = new Pipeline({
     registrations: [registration],
-    log: pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2)),
+    log,
     clock: systemClock,
     random: systemRandom,
     deadlineMsMax: limits.deadlineMsMax,
     faults: new Faults([], Math.random),
     admit: (_call, _method, read) => read(),
+    shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),
   });
   const services = [WideService];
   const dispatch = new Dispatch({ pipeline, services, plain: new Map(), limits, corsOrigins: [] });

@@ -6,6 +6,8 @@ import { systemClock, systemRandom } from '../../../src/domain/clock.ts';
 import { selfSigned } from '../../../src/ops/certificate.ts';
 import { Faults } from '../../../src/pipeline/faults.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
+import { RequestMemory } from '../../../src/pipeline/request-memory.ts';
+import { Shed } from '../../../src/pipeline/shed.ts';
 import { SETTINGS } from '../../../src/settings.ts';
 import { Dispatch } from '../../../src/transport/dispatch.ts';
 import { Listener, type TlsPair } from '../../../src/transport/listener.ts';
@@ -39,20 +41,23 @@ function defaults() {
     'group' in row ? [[name, Number(row.fallback)]] : [],
   );
   // biome-ignore lint/suspicious/noExplicitAny: each of them is there, and a number
-  return Object.fromEntries(limits) as any;
+  const found = Object.fromEntries(limits) as any;
+  return { ...found, memory: new RequestMemory(found.bufferedBytesMax) };
 }
 
 /** Our listener, pipeline and codecs, with a page to ask for. */
 export async function startOurs(tls: TlsPair | undefined): Promise<Running> {
   const limits = defaults();
+  const log = pino({ level: 'silent' });
   const pipeline = new Pipeline({
     registrations: [],
-    log: pino({ level: 'silent' }),
+    log,
     clock: systemClock,
     random: systemRandom,
     deadlineMsMax: limits.deadlineMsMax,
     faults: new Faults([], Math.random),
     admit: (_call, _method, read) => read(),
+    shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),
   });
   const plain = new Map([[TARGET, () => PAGE]]);
   const dispatch = new Dispatch({ pipeline, services: [], plain, limits, corsOrigins: [] });

@@ -1,0 +1,128 @@
+/**
+ * Overload: which calls are refused at their head, so that those in hand keep their latency. The
+ * refusal costs next to nothing: nothing of the call was read, looked up or counted.
+ */
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import type { Clock } from '../domain/clock.ts';
+import { AppError } from '../domain/errors.ts';
+import type { Log } from './log.ts';
+import type { RequestMemory } from './request-memory.ts';
+
+/** The method that is shed first is shed at this share of the limits. */
+const SHARE_MIN = 0.5;
+/** The log tells of shed calls once in this time. */
+const LOG_EVERY_MS = 1000;
+
+/** Made once, since errors are costly to make. */
+const OVERLOADED = new AppError('UNAVAILABLE', 'this server has too much to do; try again later', {
+  logReason: 'OVERLOADED',
+});
+
+/** True for calls that were refused because of the others. */
+export function isOverload(error: AppError | undefined): boolean {
+  return error?.options.logReason === 'OVERLOADED';
+}
+
+export interface ShedOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly log: Log;
+  readonly memory: RequestMemory;
+  /** Unary calls under way at a time. */
+  readonly callsMax: number;
+  /** Streams open at a time. */
+  readonly streamsMax: number;
+  /** How long a call may have waited for this process before it got its turn. */
+  readonly lagMsMax: number;
+  /** The methods to shed before all others, the first of them first. */
+  readonly first: readonly DescMethod[];
+  /** Services that are answered whatever happens. */
+  readonly never: readonly DescService[];
+}
+
+export class Shed {
+  readonly #options: ShedOptions;
+  readonly #shares: ReadonlyMap<DescMethod, number>;
+  readonly #never: ReadonlySet<DescService>;
+  #calls = 0;
+  #streams = 0;
+  #turnStartedMs: number | undefined;
+  #refused = 0;
+  #logTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: ShedOptions) {
+    this.#options = options;
+    this.#shares = sharesOf(options.first);
+    this.#never = new Set(options.never);
+  }
+
+  /**
+   * Takes a call in hand; the result lets it go.
+   * @throws AppError UNAVAILABLE when there is too much to do already
+   */
+  enter(method: DescMethod): () => void {
+    const isStream = method.methodKind !== 'unary';
+    if (!this.#never.has(method.parent) && this.#isTooMuch(method, isStream)) throw OVERLOADED;
+    if (isStream) this.#streams++;
+    else this.#calls++;
+    return () => {
+      if (isStream) this.#streams--;
+      else this.#calls--;
+    };
+  }
+
+  /** Notes a call that was refused because of the others; the log tells how many, once a second. */
+  note(): void {
+    this.#refused++;
+    if (this.#logTimer === undefined) this.#tell();
+  }
+
+  /**
+   * The order counts where calls compete for this moment. Streams compete for a place that they keep
+   * for hours, and the limit of those is meant for each method as it is.
+   */
+  #isTooMuch(method: DescMethod, isStream: boolean): boolean {
+    const { memory, callsMax, streamsMax, lagMsMax } = this.#options;
+    const share = this.#shares.get(method) ?? 1;
+    if (isStream && this.#streams >= streamsMax) return true;
+    if (!isStream && this.#calls >= callsMax * share) return true;
+    return memory.bytes > memory.bytesMax * share || this.#lagMs() > lagMsMax * share;
+  }
+
+  /**
+   * How long this call has waited at least. Whatever arrives in one turn of the event loop was ready
+   * when the turn began to look at its sockets: a call has waited since the first one of its turn.
+   */
+  #lagMs(): number {
+    const nowMs = this.#options.clock.monotonic();
+    if (this.#turnStartedMs !== undefined) return nowMs - this.#turnStartedMs;
+    this.#turnStartedMs = nowMs;
+    // It runs as soon as all sockets have been looked at.
+    setImmediate(() => {
+      this.#turnStartedMs = undefined;
+    });
+    return 0;
+  }
+
+  #tell(): void {
+    this.#logTimer = undefined;
+    if (this.#refused === 0) return;
+    this.#options.log.warn(
+      {
+        reason: 'OVERLOADED',
+        refused: this.#refused,
+        calls: this.#calls,
+        streams: this.#streams,
+        bufferedBytes: this.#options.memory.bytes,
+      },
+      'overloaded: calls were refused',
+    );
+    this.#refused = 0;
+    this.#logTimer = setTimeout(() => this.#tell(), LOG_EVERY_MS).unref();
+  }
+}
+
+/** Evenly from the lowest share up to the whole, which those have that are not named. */
+function sharesOf(first: readonly DescMethod[]): ReadonlyMap<DescMethod, number> {
+  const step = (1 - SHARE_MIN) / first.length;
+  return new Map(first.map((method, at) => [method, SHARE_MIN + at * step]));
+}
