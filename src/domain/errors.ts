@@ -54,6 +54,20 @@ const TABLE = {
   TOKEN_INVALID: { code: Code.UNAUTHENTICATED, sentence: BAD_CREDENTIAL },
   /** A genuine token whose key holds no account, or holds none any more. */
   ACCOUNT_NOT_IN_TOKEN: { code: Code.NOT_FOUND, sentence: 'Счёт не был найден в токене' },
+  /** The session is readonly, and the call would trade. */
+  READONLY_SESSION: { code: Code.PERMISSION_DENIED },
+  /** The account is readonly, and the call would trade. */
+  READONLY_ACCOUNT: { code: Code.PERMISSION_DENIED },
+  /** The account has no such order. */
+  ORDER_NOT_FOUND: { code: Code.NOT_FOUND },
+  /** Nothing of the order is left to cancel. */
+  ORDER_NOT_ACTIVE: { code: Code.FAILED_PRECONDITION },
+  /** Another order of the account has this client order id. */
+  CLIENT_ORDER_ID_TAKEN: { code: Code.ALREADY_EXISTS },
+  /** The account has as many orders open as it may. */
+  ORDERS_FULL: { code: Code.FAILED_PRECONDITION },
+  /** A method of the contract that nothing is behind here. */
+  NOT_OFFERED: { code: Code.UNIMPLEMENTED },
   /** No such path (REST), or no such service to tell the health of. */
   ROUTE_NOT_FOUND: { code: Code.NOT_FOUND },
   /** A known path with another verb (REST). */
