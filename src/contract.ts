@@ -11,6 +11,7 @@ import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metric
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
 import { openSigningKeys } from './ops/signing-keys.ts';
+import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
 import { type Registration, register } from './pipeline/call.ts';
@@ -99,6 +100,10 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       register(UsageMetricsService, usageMetricsService(quotas, clock)),
       ...extraServices,
     ],
-    admit: admitter(new Authenticator(admission), new Limiter(quotas, limited)),
+    admit: admitter(
+      new Authenticator(admission),
+      new Access({ admission, grants, clock }),
+      new Limiter(quotas, limited),
+    ),
   };
 }

@@ -193,3 +193,9 @@ export class AppError extends Error {
     return rowOf(this.reason).sentence?.replace('{limit}', String(this.options.limitPerMinute));
   }
 }
+
+/** The refusal of a request for what its fields hold; the values, which may be secrets, are not told. */
+export function refuseFields(violations: readonly FieldViolation[]): AppError {
+  const message = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
+  return new AppError('INVALID_REQUEST', message, { violations });
+}

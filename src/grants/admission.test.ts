@@ -22,6 +22,8 @@ const GRANT: Grant = {
   clientId: 'c',
   refusal: null,
   readonly: false,
+  keyReadonly: false,
+  readonlyAccountIds: [],
   accountIds: ['a'],
   permissions: [],
   callsMax: {},

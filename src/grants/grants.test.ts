@@ -268,7 +268,7 @@ test('a watcher hears of its key, its client and its session, until it stops', a
   const { store, grants } = await make();
   await get(store, grants, 'k0');
   let heard = 0;
-  const stop = grants.watch('k0', 's0', () => {
+  const stop = grants.watch({ keyId: 'k0', sessionId: 's0', clientId: 'c1' }, () => {
     heard++;
   });
   store.changeKey('k0', { readonly: true });
