@@ -286,3 +286,19 @@ test('a watcher hears of its key, its client and its session, until it stops', a
   store.changeKey('k0', { readonly: false });
   assert.equal(heard, 3);
 });
+
+test('a watcher hears of its client also while the grant is not held', async () => {
+  const { store, grants } = await make(1);
+  await get(store, grants, 'k0');
+  let heard = 0;
+  const stop = grants.watch({ keyId: 'k0', sessionId: 's0', clientId: 'c1' }, () => {
+    heard++;
+  });
+  // There is room for one.
+  await get(store, grants, 'k2');
+  store.changeClient('c1', []);
+  assert.equal(heard, 1);
+  store.changes.announce([{ kind: 'orders', accountId: 'a' }]);
+  assert.equal(heard, 1, 'orders are no part of a grant');
+  stop();
+});
