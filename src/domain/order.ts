@@ -78,6 +78,8 @@ export interface OrderState {
   readonly acceptAtMs: number;
   /** When it was cancelled or expired; null when it was not. */
   readonly withdrawAtMs: number | null;
+  /** When its stop price was reached; null when it was not, or the order has none. */
+  readonly triggeredAtMs: number | null;
   readonly initialQuantity: string;
   readonly executedQuantity: string;
   readonly remainingQuantity: string;
