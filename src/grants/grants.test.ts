@@ -218,6 +218,22 @@ test('a held grant is given without a look-up, until its key or client changes',
   assert.equal(store.lookUps, 5);
 });
 
+test('what becomes of orders drops nothing, and no look-up is made again', async () => {
+  const { store, grants } = await make();
+  const announce = () => store.changes.announce([{ kind: 'orders', accountId: 'a' }]);
+  let heard = 0;
+  grants.watch('k0', 's0', () => {
+    heard++;
+  });
+  const asked = grants.of('k0');
+  announce();
+  await store.answerAll();
+  assert.deepEqual((await asked)?.accountIds, ['a']);
+  announce();
+  assert.ok(!(grants.of('k0') instanceof Promise));
+  assert.deepEqual([store.lookUps, heard], [1, 0]);
+});
+
 test('a grant that changes by itself is looked up again at that very instant', async () => {
   const { store, clock, grants } = await make();
   store.changeKey('k0', { expiresAtMs: clock.now() + 10 });
