@@ -121,8 +121,6 @@ export class Grants {
       this.#tell(`session:${change.sessionId}`);
       return;
     }
-    // Orders are no part of what a key may do.
-    if (change.kind === 'orders') return;
     this.#generation++;
     if (change.kind === 'key') {
       this.#drop(change.keyId);

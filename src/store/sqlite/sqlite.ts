@@ -19,6 +19,7 @@ import { Connection, isDatabaseFailure, openReader, openWriter } from './connect
 import { asStoreError, type FileLock, lockFile, prepareFile } from './file.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import {
+  readNewestTrades,
   readOpenOrders,
   readOrder,
   readOrderChanges,
@@ -201,6 +202,10 @@ export class SqliteStore implements Store {
     limit: number,
   ): Promise<Numbered<Trade>[]> {
     return this.#read((db) => readTrades(db, accountId, afterSequence, limit));
+  }
+
+  async newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]> {
+    return this.#read((db) => readNewestTrades(db, accountId, max));
   }
 
   async audit(
