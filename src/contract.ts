@@ -17,6 +17,7 @@ import { type Registration, register } from './pipeline/call.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
+import type { Sources } from './pipeline/metrics.ts';
 import { authService } from './service/auth.ts';
 import { usageMetricsService } from './service/usage-metrics.ts';
 import type { Store } from './store/store.ts';
@@ -63,6 +64,8 @@ export const SHED_FIRST: readonly DescMethod[] = [
 export interface Contract {
   readonly registrations: readonly Registration[];
   readonly admit: Admit;
+  /** What metrics tell of it. */
+  readonly sources: Pick<Sources, 'caches' | 'callers'>;
 }
 
 /** What the services work with. */
@@ -86,9 +89,11 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
   const limited = limitedMethods([...CONTRACT, ...extra], readLimits(config.limits).good);
+  const keys = new MemoryCounters({ clock, callersMax });
+  const addresses = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
-    keys: new MemoryCounters({ clock, callersMax }),
-    addresses: new MemoryCounters({ clock, callersMax }),
+    keys,
+    addresses,
     methods: [...limited.values()],
     addressCallsMax,
   });
@@ -100,5 +105,9 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       ...extraServices,
     ],
     admit: admitter(new Authenticator(admission), new Limiter(quotas, limited)),
+    sources: {
+      caches: { tokens: admission.lookups, grants: grants.lookups },
+      callers: { key: () => keys.size, address: () => addresses.size },
+    },
   };
 }
