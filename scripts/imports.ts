@@ -80,7 +80,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     all: ['domain', 'gen', PROTOBUF],
     types: ['store/store.ts', 'grants', 'counters', 'venue', 'pipeline/call.ts'],
   },
-  pipeline: { all: ['domain', 'gen', PROTOBUF], types: ['grants', 'counters', 'pino'] },
+  pipeline: {
+    all: ['domain', 'gen', PROTOBUF, 'prom-client'],
+    types: ['grants', 'counters', 'pino'],
+  },
   transport: {
     all: ['pipeline', 'gen', 'domain/errors.ts', PROTOBUF, 'node:'],
     // The page of documents that dev shows.

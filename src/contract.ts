@@ -20,6 +20,7 @@ import { type Registration, register, registerNone } from './pipeline/call.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
+import type { Sources } from './pipeline/metrics.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -78,6 +79,8 @@ export interface Contract {
   /** What drives the paper venue, where orders go to one; for the eyes of operators and developers. */
   readonly simulation: Registration | undefined;
   readonly admit: Admit;
+  /** What metrics tell of it. */
+  readonly sources: Pick<Sources, 'caches' | 'callers'>;
   /** Takes no more orders; resolves when those in hand are recorded. */
   close(): Promise<void>;
 }
@@ -103,9 +106,11 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
   const limited = limitedMethods([...CONTRACT, ...extra], readLimits(config.limits).good);
+  const keys = new MemoryCounters({ clock, callersMax });
+  const addresses = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
-    keys: new MemoryCounters({ clock, callersMax }),
-    addresses: new MemoryCounters({ clock, callersMax }),
+    keys,
+    addresses,
     methods: [...limited.values()],
     addressCallsMax,
   });
@@ -128,5 +133,9 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       new Access({ admission, grants, clock }),
       new Limiter(quotas, limited),
     ),
+    sources: {
+      caches: { tokens: admission.lookups, grants: grants.lookups },
+      callers: { key: () => keys.size, address: () => addresses.size },
+    },
   };
 }

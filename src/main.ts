@@ -20,6 +20,7 @@ import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
 import type { Registration } from './pipeline/call.ts';
 import { Faults } from './pipeline/faults.ts';
 import type { Log } from './pipeline/log.ts';
+import { Metrics } from './pipeline/metrics.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { RequestMemory } from './pipeline/request-memory.ts';
 import { Shed } from './pipeline/shed.ts';
@@ -28,7 +29,7 @@ import { type Store, StoreError } from './store/store.ts';
 import { Dispatch } from './transport/dispatch.ts';
 import { Health } from './transport/health.ts';
 import { Listener } from './transport/listener.ts';
-import { pages } from './transport/plain.ts';
+import { contractPages, healthPages, metricsPages } from './transport/plain.ts';
 import { reflection } from './transport/reflection.ts';
 
 /** What a server is made of that is not a setting; tests choose their own. */
@@ -45,6 +46,8 @@ export interface Surroundings {
 export interface Server {
   /** The port that connections are taken on. */
   readonly port: number;
+  /** The port that operators look at; undefined in dev, which has all on one. */
+  readonly internalPort: number | undefined;
   readonly tls: TlsFiles | undefined;
   /** In dev; empty in serve. */
   readonly demoKeys: readonly DemoKey[];
@@ -82,9 +85,11 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const masterKey = openMasterKey(config, random);
   const tls = await openTls(config, clock);
   const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
+  const metrics = new Metrics();
   const store = await openSqlite(database, {
     exclusive: true,
     writeQueueMax: config.writeQueueMax,
+    onCommit: metrics.committed,
   });
   try {
     await checkDatabase(store, database, config, masterKey);
@@ -94,8 +99,8 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
     const contract = await makeContract(config, { ...around, store, masterKey });
-    const { port, stop } = await listen(config, around, store, contract, tls);
-    return { port, tls, demoKeys: keys, database, store, stop };
+    const ports = await listen(config, { ...around, store, contract, tls, metrics });
+    return { ...ports, tls, demoKeys: keys, database, store };
   } catch (error) {
     await store.close();
     throw error;
@@ -152,13 +157,18 @@ async function checkDatabase(
   }
 }
 
+interface Parts extends Surroundings {
+  readonly store: Store;
+  readonly contract: Contract;
+  readonly tls: TlsFiles | undefined;
+  readonly metrics: Metrics;
+}
+
 async function listen(
   config: Config,
-  around: Surroundings,
-  store: Store,
-  contract: Contract,
-  tls: TlsFiles | undefined,
-): Promise<Pick<Server, 'port' | 'stop'>> {
+  parts: Parts,
+): Promise<Pick<Server, 'port' | 'internalPort' | 'stop'>> {
+  const { store, contract, tls, metrics } = parts;
   const health = new Health(contract.registrations.map(({ service }) => service.typeName));
   const called = [...contract.registrations, health.registration];
   const reflected = called.map(({ service }) => service);
@@ -167,46 +177,52 @@ async function listen(
   const memory = new RequestMemory(config.bufferedBytesMax);
   const first = readShedFirst(config.shedFirst).good;
   const pipeline = new Pipeline({
-    ...around,
+    ...parts,
     registrations,
     deadlineMsMax,
-    faults: new Faults(readFaults(config.faults).good, around.draw),
+    faults: new Faults(readFaults(config.faults).good, parts.draw),
     admit: contract.admit,
+    observer: metrics,
     shed: new Shed({
       ...config,
-      ...around,
+      ...parts,
       memory,
       first: first.length === 0 ? SHED_FIRST : first,
       never: [health.registration.service],
     }),
   });
   let isServing = false;
-  const dispatch = new Dispatch({
+  const isDev = config.mode === 'dev';
+  const healthy = healthPages({ isServing: () => isServing, ping: () => store.ping() });
+  const measured = new Map([...healthy, ...metricsPages(() => metrics.page())]);
+  const info = { title: 'Propusk', version: PACKAGE.version };
+  const told = contractPages({ services: CONTRACT, info, hasDocs: isDev });
+  const limits = { ...config, memory };
+  const listener = listenerOf(limits, tls, {
     pipeline,
     services: registrations.map(({ service }) => service),
-    plain: pages({
-      services: CONTRACT,
-      info: { title: 'Propusk', version: PACKAGE.version },
-      isServing: () => isServing,
-      ping: () => store.ping(),
-      hasDocs: config.mode === 'dev',
-    }),
-    limits: { ...config, memory },
+    plain: new Map([...(isDev ? measured : healthy), ...told]),
+    limits,
     corsOrigins: config.corsOrigins,
   });
-  const listener = new Listener({
-    tls,
-    limits: config,
-    handle: (exchange) => dispatch.handle(exchange),
-    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+  metrics.show({
+    ...contract.sources,
+    version: PACKAGE.version,
+    connections: () => listener.connections,
+    bufferedBytes: () => memory.bytes,
   });
-  const { host } = config.listen;
-  const port = await listener.listen(host, config.listen.port).catch((error) => {
-    throw new ConfigError([`--listen ${host}:${config.listen.port}: ${listenFault(error)}`]);
+  // Nothing of the contract is there, nor what needs one: its certificate, its origins.
+  const inner = { pipeline, services: [], plain: measured, limits, corsOrigins: [] };
+  const internal = isDev ? undefined : listenerOf(limits, undefined, inner);
+  const internalPort = await (internal &&
+    open(internal, '--internal-listen', config.internalListen));
+  const port = await open(listener, '--listen', config.listen).catch(async (error) => {
+    await internal?.closed(0);
+    throw error;
   });
   isServing = true;
   health.setServing(true);
-  const unfollow = tls && followNewTls(tls, listener, around.log);
+  const unfollow = tls && followNewTls(tls, listener, parts.log);
   const stop = async () => {
     unfollow?.();
     isServing = false;
@@ -217,9 +233,32 @@ async function listen(
     await listener.drain();
     await Promise.race([pipeline.idle(), sleep(config.drainMsMax)]);
     await listener.closed(config.drainNoticeMs);
+    // Last, so that the figures of the drain can be read.
+    await internal?.closed(0);
     await store.close();
   };
-  return { port, stop };
+  return { port, internalPort, stop };
+}
+
+function listenerOf(
+  limits: Config,
+  tls: TlsFiles | undefined,
+  options: ConstructorParameters<typeof Dispatch>[0],
+): Listener {
+  const dispatch = new Dispatch(options);
+  return new Listener({
+    tls,
+    limits,
+    handle: (exchange) => dispatch.handle(exchange),
+    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+  });
+}
+
+/** Resolves with the port when connections are taken. */
+function open(listener: Listener, flag: string, { host, port }: Config['listen']): Promise<number> {
+  return listener.listen(host, port).catch((error) => {
+    throw new ConfigError([`${flag} ${host}:${port}: ${listenFault(error)}`]);
+  });
 }
 
 /** Certificates are renewed while the server runs. */
