@@ -99,9 +99,15 @@ const RULES: Readonly<Record<string, Rule>> = {
       ...['ops', 'gen', PROTOBUF],
     ],
   },
+  'listen.ts': {
+    all: [
+      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops'],
+      PROTOBUF,
+    ],
+  },
   'main.ts': {
     all: [
-      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops', 'gen'],
+      ...['config.ts', 'contract.ts', 'listen.ts', 'domain', 'store', 'pipeline', 'ops'],
       ...['node:', 'pino'],
     ],
     addresses: ['../package.json'],

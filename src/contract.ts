@@ -76,8 +76,8 @@ export const SHED_FIRST: readonly DescMethod[] = [
 /** The contract's services, and what lets their callers in. */
 export interface Contract {
   readonly registrations: readonly Registration[];
-  /** What drives the paper venue, where orders go to one; for the eyes of operators and developers. */
-  readonly simulation: Registration | undefined;
+  /** What drives the paper venue, where orders go to one: for operators and developers alone. */
+  readonly simulation: readonly Registration[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers'>;
@@ -126,7 +126,7 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       register(UsageMetricsService, usageMetricsService(quotas, clock)),
       ...extraServices,
     ],
-    simulation: venue && register(SimulationService, simulationService(venue)),
+    simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => venue?.close(),
     admit: admitter(
       new Authenticator(admission),
