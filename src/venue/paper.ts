@@ -17,7 +17,7 @@
  */
 import type { Clock, Random } from '../domain/clock.ts';
 import { DECIMAL_RULE, parseDecimal } from '../domain/decimal.ts';
-import { AppError, type FieldViolation } from '../domain/errors.ts';
+import { AppError, type FieldViolation, refuseFields } from '../domain/errors.ts';
 import type { Order, OrderState } from '../domain/order.ts';
 import { isSymbol, SYMBOL_RULE } from '../domain/symbol.ts';
 import type { Store } from '../store/store.ts';
@@ -116,10 +116,7 @@ export class PaperVenue implements Venue, Simulation {
     if (!isSymbol(symbol)) violations.push({ field: 'symbol', description: SYMBOL_RULE });
     const exact = parseDecimal(price);
     if (exact === undefined) violations.push({ field: 'price', description: DECIMAL_RULE });
-    if (violations.length > 0 || exact === undefined) {
-      const message = violations.map(({ field, description }) => `${field} ${description}`);
-      throw new AppError('INVALID_REQUEST', message.join('; '), { violations });
-    }
+    if (violations.length > 0 || exact === undefined) throw refuseFields(violations);
     await this.#submit({
       look: async () => undefined,
       apply: (round) => round.setPrice(symbol, exact),
