@@ -27,7 +27,7 @@ import type { Simulation, Venue } from './venue.ts';
 
 const LIMITS: BookLimits = {
   accountOpenOrdersMax: 5_000,
-  openOrdersMax: 100_000,
+  openOrdersMax: 20_000,
   pricesMax: 10_000,
 };
 /** Operations in one round; it bounds how long the first one waits for the last. */
