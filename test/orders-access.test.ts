@@ -15,7 +15,15 @@ import { Four, inEach } from './clients/four.ts';
 import { METHODS, next, secretOf, setPrice, Trader } from './orders.ts';
 import { talk } from './raw.ts';
 import { startHere } from './start.ts';
-import { claimsOf, putAccounts, revokeKey, revokeSession, StepClock, writeKey } from './steps.ts';
+import {
+  claimsOf,
+  putAccounts,
+  putKey,
+  revokeKey,
+  revokeSession,
+  StepClock,
+  writeKey,
+} from './steps.ts';
 import { linesOf, until } from './wait.ts';
 
 const clock = new StepClock();
@@ -178,11 +186,7 @@ async function ownKey(name: string) {
     readonly: false,
   }));
   await putAccounts(store, accounts, [clientId]);
-  await writeKey(store, 'demo', {
-    id: `key-${name}`,
-    clientId,
-    secretMac: masterKey.macOfSecret(secret),
-  });
+  await putKey(store, `key-${name}`, clientId, masterKey.macOfSecret(secret));
   return { clientId, secret, accounts, keyId: `key-${name}`, accountId: `${name}-a` };
 }
 

@@ -59,3 +59,18 @@ export async function putAccounts(
   const records = { clients: named, accounts, plans: [], subscriptions: [], keys: [] };
   await store.putRecords(records, auditOf('account.put', `account:${accounts[0]?.id}`));
 }
+
+/** Writes a key that reaches all accounts of its client. */
+export async function putKey(
+  store: Store,
+  id: string,
+  clientId: string,
+  secretMac: string,
+): Promise<void> {
+  const key: ApiKey = {
+    ...{ id, clientId, secretMac, label: id, allAccounts: true, accountIds: [], readonly: false },
+    ...{ callsMax: {}, expiresAtMs: null, revokedAtMs: null },
+  };
+  const records = { clients: [], accounts: [], plans: [], subscriptions: [], keys: [key] };
+  await store.putRecords(records, auditOf('key.put', `key:${id}`));
+}

@@ -27,7 +27,7 @@ import type { Simulation, Venue } from './venue.ts';
 
 const LIMITS: BookLimits = {
   // All of an account's orders are told in one answer, 500 final ones with them, and gRPC clients take
-  // 4 MiB as they come: an order with all that it may carry has 2.4 KB.
+  // 4 MiB as they come: an order with all that it may carry has 2.3 KB.
   accountOpenOrdersMax: 1_000,
   openOrdersMax: 20_000,
   pricesMax: 10_000,
