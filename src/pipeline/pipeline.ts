@@ -12,6 +12,7 @@ import { type Log, withoutSecrets } from './log.ts';
 import type { Observer } from './metrics.ts';
 import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
+import { parseTraceparent } from './trace-context.ts';
 
 /** Node's timers overflow past this many milliseconds; a longer deadline is as good as none. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -209,6 +210,7 @@ export class Pipeline {
         method: head.method?.name,
         path: head.method === undefined ? withoutSecrets(head.path) : undefined,
         remote: head.remoteAddress,
+        ...parseTraceparent(head.headers.traceparent),
         code: codeName(code),
         reason: error?.options.logReason ?? error?.reason,
         ms: Math.round(ms * 1000) / 1000,
