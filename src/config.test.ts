@@ -46,7 +46,7 @@ const TRUTHS = ['maybe', '2', ' true'];
 /** A good text, what it is read as, and texts that are refused. */
 type Texts = readonly [good: string, read: unknown, bad: readonly string[]];
 
-/** For each setting that is no limit. */
+/** For each setting that is no count. */
 const TEXTS: Readonly<Record<string, Texts>> = {
   listen: [
     '[::1]:0',
@@ -75,12 +75,14 @@ const TEXTS: Readonly<Record<string, Texts>> = {
     ['https://example.org'],
     ['', '*', 'null', 'example.org', 'https://example.org/', 'https://a.b/c', 'HTTPS://a.b'],
   ],
+  deadlineMsMax: ['Auth=500', ['Auth=500'], ['']],
   logLevel: ['warn', 'warn', ['', 'loud', 'INFO', 'trace']],
 };
 
-/** Limits all take counts alike. */
+/** Limits are counts, all but one. */
 function textsOf({ name, row }: Row): Texts {
-  const texts = row.group === 'Limits:' ? (['20000', 20_000, COUNTS] as const) : TEXTS[name];
+  const isCount = row.group === 'Limits:' && row.fallback !== undefined;
+  const texts = isCount ? (['20000', 20_000, COUNTS] as const) : TEXTS[name];
   assert.ok(texts, `${name} has no texts to be tested with`);
   return texts;
 }

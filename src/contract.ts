@@ -14,6 +14,7 @@ import { openSigningKeys } from './ops/signing-keys.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
 import { type Registration, register } from './pipeline/call.ts';
+import { parseDeadline } from './pipeline/deadline.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
@@ -42,6 +43,8 @@ function readWith<T extends object>(
 export const readFaults = readWith(parseFault);
 /** Reads `--limit`. */
 export const readLimits = readWith(parseLimit);
+/** Reads `--deadline-ms-max`. */
+export const readDeadlines = readWith(parseDeadline);
 
 /** Reads `--shed-first`. */
 export const readShedFirst = readWith((text, services) => {

@@ -7,6 +7,7 @@ import {
   CONTRACT,
   type Contract,
   makeContract,
+  readDeadlines,
   readFaults,
   readLimits,
   readShedFirst,
@@ -18,6 +19,7 @@ import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
 import type { Registration } from './pipeline/call.ts';
+import { deadlinesOf } from './pipeline/deadline.ts';
 import { Faults } from './pipeline/faults.ts';
 import type { Log } from './pipeline/log.ts';
 import { Metrics } from './pipeline/metrics.ts';
@@ -108,10 +110,12 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
 }
 
 /** What is wrong with settings, as only the parts that they are for can tell. */
-export function settingFlaws({ faults, limits, shedFirst, masterKey }: Partial<Config>): string[] {
+export function settingFlaws(settings: Partial<Config>): string[] {
+  const { faults, limits, deadlineMsMax, shedFirst, masterKey } = settings;
   const flaws = [
     ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
     ...readLimits(limits ?? []).flaws.map((flaw) => `--limit: ${flaw}`),
+    ...readDeadlines(deadlineMsMax ?? []).flaws.map((flaw) => `--deadline-ms-max: ${flaw}`),
     ...readShedFirst(shedFirst ?? []).flaws.map((flaw) => `--shed-first: ${flaw}`),
   ];
   if (masterKey !== undefined && parseMasterKey(masterKey) === undefined) {
@@ -173,13 +177,12 @@ async function listen(
   const called = [...contract.registrations, health.registration];
   const reflected = called.map(({ service }) => service);
   const registrations = [...called, ...(config.reflection ? reflection(reflected) : [])];
-  const { deadlineMsMax } = config;
   const memory = new RequestMemory(config.bufferedBytesMax);
   const first = readShedFirst(config.shedFirst).good;
   const pipeline = new Pipeline({
     ...parts,
     registrations,
-    deadlineMsMax,
+    deadlineMsMax: deadlinesOf(readDeadlines(config.deadlineMsMax).good),
     faults: new Faults(readFaults(config.faults).good, parts.draw),
     admit: contract.admit,
     observer: metrics,

@@ -227,7 +227,13 @@ export const SETTINGS = {
     1000,
     'HTTP/2 streams at a time on one connection',
   ),
-  deadlineMsMax: limit('--deadline-ms-max <n>', 10_000, 'time for a unary call to be answered'),
+  deadlineMsMax: setting({
+    flags: '--deadline-ms-max <[method=]ms>',
+    repeatable: true,
+    help: 'time for a unary call to be answered, such as Auth=500, or 5000 for all (else 10000); repeatable',
+    group: 'Limits:',
+    read: text,
+  }),
   drainNoticeMs: limit(
     '--drain-notice-ms <n>',
     500,
