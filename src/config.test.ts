@@ -75,6 +75,11 @@ const TEXTS: Readonly<Record<string, Texts>> = {
     ['https://example.org'],
     ['', '*', 'null', 'example.org', 'https://example.org/', 'https://a.b/c', 'HTTPS://a.b'],
   ],
+  trustedProxies: [
+    '10.0.0.0/8',
+    [{ width: 32, prefix: 10n, restBits: 24n }],
+    ['', 'proxy', '10.0.0.1/8', '10.0.0.0/33', '10.0.0.1:80', '[::1]', '*', '::1%lo'],
+  ],
   deadlineMsMax: ['Auth=500', ['Auth=500'], ['']],
   logLevel: ['warn', 'warn', ['', 'loud', 'INFO', 'trace']],
 };

@@ -15,6 +15,7 @@ import {
 } from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
+import { TrustedProxies } from './domain/proxies.ts';
 import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
@@ -207,6 +208,7 @@ async function listen(
     plain: new Map([...(isDev ? measured : healthy), ...told]),
     limits,
     corsOrigins: config.corsOrigins,
+    proxies: new TrustedProxies(config.trustedProxies),
   });
   metrics.show({
     ...contract.sources,
@@ -252,6 +254,7 @@ function listenerOf(
   return new Listener({
     tls,
     limits,
+    proxies: options.proxies,
     handle: (exchange) => dispatch.handle(exchange),
     refuse: (exchange, error) => dispatch.refuse(exchange, error),
   });

@@ -1,5 +1,6 @@
 /** Every setting, one row each: its flag, what it falls back to, and how its text is read. */
 import { parseDuration } from './domain/duration.ts';
+import { type Network, parseNetwork } from './domain/network.ts';
 
 export type Mode = 'dev' | 'serve';
 
@@ -70,6 +71,12 @@ function count(value: string): number {
 function origin(value: string): string {
   if (URL.canParse(value) && new URL(value).origin === value) return value;
   throw new BadSetting(`"${value}" is not an origin, such as https://example.org`);
+}
+
+function network(value: string): Network {
+  const read = parseNetwork(value);
+  if (typeof read === 'string') throw new BadSetting(read);
+  return read;
 }
 
 function logLevel(value: string): string {
@@ -173,6 +180,12 @@ export const SETTINGS = {
     repeatable: true,
     help: 'origin whose pages may call this service, such as https://example.org; repeatable',
     read: origin,
+  }),
+  trustedProxies: setting({
+    flags: '--trusted-proxy <address>',
+    repeatable: true,
+    help: 'address or network, such as 10.0.0.0/8, whose word on who called it is taken; repeatable',
+    read: network,
   }),
   logLevel: setting({
     flags: '--log-level <level>',
