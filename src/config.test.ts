@@ -46,13 +46,16 @@ const TRUTHS = ['maybe', '2', ' true'];
 /** A good text, what it is read as, and texts that are refused. */
 type Texts = readonly [good: string, read: unknown, bad: readonly string[]];
 
+const ADDRESS: Texts = [
+  '[::1]:0',
+  { host: '::1', port: 0 },
+  ['8080', ':8080', 'host', 'host:', 'host:65536', 'host:x', '::1:80', '[::1]', 'a:1:2', 'a:-1'],
+];
+
 /** For each setting that is no count. */
 const TEXTS: Readonly<Record<string, Texts>> = {
-  listen: [
-    '[::1]:0',
-    { host: '::1', port: 0 },
-    ['8080', ':8080', 'host', 'host:', 'host:65536', 'host:x', '::1:80', '[::1]', 'a:1:2', 'a:-1'],
-  ],
+  listen: ADDRESS,
+  internalListen: ADDRESS,
   data: ['some/folder', 'some/folder', ['']],
   database: ['sqlite:a b.db', 'sqlite:a b.db', ['', 'sqlite:', 'a.db', 'postgres://x', 'SQLITE:x']],
   sessionTtlSeconds: [
@@ -153,9 +156,11 @@ test('every bad setting is told, never one alone', () => {
 test('without anything there are the documented defaults', () => {
   const config = read(['dev']);
   assert.equal(config.mode, 'dev');
-  for (const { name, row } of ROWS) {
+  const served = read(['serve'], SERVE_ENV);
+  for (const { name, row, mode } of ROWS) {
     const fallback = row.fallback === undefined ? undefined : row.read(row.fallback);
-    assert.deepEqual(config[name], row.repeatable ? [] : fallback, name);
+    const found = (mode === 'serve' ? served : config)[name];
+    assert.deepEqual(found, row.repeatable ? [] : fallback, name);
   }
   assert.equal(config.sessionTtlSeconds, 903);
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 });
