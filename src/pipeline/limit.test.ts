@@ -42,3 +42,10 @@ test('the contract says 200; a setting says otherwise, the last of them, its own
   assert.deepEqual(limits({ method: auth, number: 5 }, all), [5, 7, 7]);
   assert.deepEqual(limits(all, { method: undefined, number: 9 }), [9, 9, 9]);
 });
+
+test('two methods of one name would share one limit, and are not let in', () => {
+  // Options are read off the proto, which the copies share.
+  const methods = AuthService.methods.map((method) => ({ ...method }));
+  const other = { ...AuthService, methods };
+  assert.throws(() => limitedMethods([AuthService, other], []), /share one limit/);
+});

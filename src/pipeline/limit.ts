@@ -29,7 +29,10 @@ export function parseLimit(text: string, services: readonly DescService[]): PerM
   return parsePerMethod(text, services, 'CALLS', CALLS_MAX);
 }
 
-/** The methods that have a limit: the contract's, unless a setting says otherwise; the last counts. */
+/**
+ * The methods that have a limit: the contract's, unless a setting says otherwise; the last counts.
+ * Throws where two have one name: callers, and the counters, know them by it.
+ */
 export function limitedMethods(
   services: readonly DescService[],
   settings: readonly PerMethod[],
@@ -41,6 +44,8 @@ export function limitedMethods(
     const callsMax = numberOf(method, settings) ?? callsPerMinute;
     limited.set(method, { name: method.name, callsMax });
   }
+  const names = new Set(limited.values().map(({ name }) => name));
+  if (names.size < limited.size) throw new Error('two methods of one name would share one limit');
   return limited;
 }
 
