@@ -166,6 +166,14 @@ test('enum values that nobody knows are refused', () => {
   assert.deepEqual(refusedOf({ ...LEAST[STOP], stopCondition: -1 }), ['stop_condition']);
 });
 
+test('legs that say nothing are none, and one among others is refused', () => {
+  const empty = { symbol: '', quantity: decimal(''), side: 0 };
+  assert.deepEqual(orderOf({ ...LEAST[LIMIT], legs: [empty, empty] }).legs, []);
+  assert.deepEqual(refusedOf({ ...LEAST[MULTI_LEG], legs: [empty] }), ['legs']);
+  const fields = ['legs[1].symbol', 'legs[1].quantity', 'legs[1].side'];
+  assert.deepEqual(refusedOf({ ...LEAST[MULTI_LEG], legs: [LEG, empty] }), fields);
+});
+
 test('legs are read each, and there are not too many', () => {
   const bad = { symbol: 'GAZP', quantity: undefined, side: 5 };
   const two = { ...LEAST[MULTI_LEG], legs: [LEG, bad] };

@@ -127,6 +127,11 @@ function charsOf(text: string): number {
   return [...text].length;
 }
 
+/** True for a leg of which anything is said: one left empty, as a filled-in form leaves it, is none. */
+function isSaid({ symbol, quantity, side }: LegRequest): boolean {
+  return symbol !== '' || (quantity?.value ?? '') !== '' || side !== 0;
+}
+
 /** Reads field by field, and keeps what is wrong. Where no type is known, none of its rules hold. */
 class Fields {
   readonly violations: FieldViolation[] = [];
@@ -190,7 +195,7 @@ class Fields {
   }
 
   legs(given: readonly LegRequest[], rules: TypeRules | undefined): readonly Leg[] {
-    if (!this.#isRead('legs', given.length > 0, rules, rules?.hasLegs)) return [];
+    if (!this.#isRead('legs', given.some(isSaid), rules, rules?.hasLegs)) return [];
     if (given.length > LEGS_MAX) this.#refuse('legs', `must be at most ${LEGS_MAX}`);
     return given.slice(0, LEGS_MAX).flatMap((leg, i) => {
       const symbol = this.symbol(`legs[${i}].symbol`, leg.symbol);
