@@ -63,9 +63,8 @@ interface Window {
 
 async function measure(): Promise<void> {
   const isTls = process.argv.includes('--tls');
-  await using dev = await startDev({
-    args: isTls ? ['--tls', '--log-level', 'error'] : ['--log-level', 'error'],
-  });
+  const quiet = ['--log-level', 'error', '--limit', '1000000000'];
+  await using dev = await startDev({ args: isTls ? [...quiet, '--tls'] : quiet });
   const residentMiB = () => {
     const status = readFileSync(`/proc/${dev.child.pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;

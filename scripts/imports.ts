@@ -80,7 +80,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     all: ['domain', 'gen', PROTOBUF],
     types: ['store/store.ts', 'grants', 'counters', 'venue', 'pipeline/call.ts'],
   },
-  pipeline: { all: ['domain', 'gen', PROTOBUF], types: ['grants', 'counters', 'pino'] },
+  pipeline: {
+    all: ['domain', 'gen', PROTOBUF, 'prom-client'],
+    types: ['grants', 'counters', 'pino'],
+  },
   transport: {
     all: ['pipeline', 'gen', 'domain/errors.ts', PROTOBUF, 'node:'],
     // The page of documents that dev shows.
@@ -96,9 +99,15 @@ const RULES: Readonly<Record<string, Rule>> = {
       ...['ops', 'gen', PROTOBUF],
     ],
   },
+  'listen.ts': {
+    all: [
+      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops'],
+      PROTOBUF,
+    ],
+  },
   'main.ts': {
     all: [
-      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops', 'gen'],
+      ...['config.ts', 'contract.ts', 'listen.ts', 'domain', 'store', 'pipeline', 'ops'],
       ...['node:', 'pino'],
     ],
     addresses: ['../package.json'],

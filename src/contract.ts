@@ -20,6 +20,7 @@ import { type Registration, register, registerNone } from './pipeline/call.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
+import type { Sources } from './pipeline/metrics.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -75,9 +76,11 @@ export const SHED_FIRST: readonly DescMethod[] = [
 /** The contract's services, and what lets their callers in. */
 export interface Contract {
   readonly registrations: readonly Registration[];
-  /** What drives the paper venue, where orders go to one; for the eyes of operators and developers. */
-  readonly simulation: Registration | undefined;
+  /** What drives the paper venue, where orders go to one: for operators and developers alone. */
+  readonly simulation: readonly Registration[];
   readonly admit: Admit;
+  /** What metrics tell of it. */
+  readonly sources: Pick<Sources, 'caches' | 'callers'>;
   /** Takes no more orders; resolves when those in hand are recorded. */
   close(): Promise<void>;
 }
@@ -103,9 +106,11 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
   const limited = limitedMethods([...CONTRACT, ...extra], readLimits(config.limits).good);
+  const keys = new MemoryCounters({ clock, callersMax });
+  const addresses = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
-    keys: new MemoryCounters({ clock, callersMax }),
-    addresses: new MemoryCounters({ clock, callersMax }),
+    keys,
+    addresses,
     methods: [...limited.values()],
     addressCallsMax,
   });
@@ -121,12 +126,16 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       register(UsageMetricsService, usageMetricsService(quotas, clock)),
       ...extraServices,
     ],
-    simulation: venue && register(SimulationService, simulationService(venue)),
+    simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => venue?.close(),
     admit: admitter(
       new Authenticator(admission),
       new Access({ admission, grants, clock }),
       new Limiter(quotas, limited),
     ),
+    sources: {
+      caches: { tokens: admission.lookups, grants: grants.lookups },
+      callers: { key: () => keys.size, address: () => addresses.size },
+    },
   };
 }

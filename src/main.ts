@@ -3,33 +3,18 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
-import {
-  CONTRACT,
-  type Contract,
-  makeContract,
-  readFaults,
-  readLimits,
-  readShedFirst,
-  SHED_FIRST,
-} from './contract.ts';
+import { makeContract, readFaults, readLimits, readShedFirst } from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
-import { followTls, readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
+import { listen, type Ports } from './listen.ts';
+import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
 import type { Registration } from './pipeline/call.ts';
-import { Faults } from './pipeline/faults.ts';
 import type { Log } from './pipeline/log.ts';
-import { Pipeline } from './pipeline/pipeline.ts';
-import { RequestMemory } from './pipeline/request-memory.ts';
-import { Shed } from './pipeline/shed.ts';
+import { Metrics } from './pipeline/metrics.ts';
 import { openSqlite } from './store/sqlite/sqlite.ts';
 import { type Store, StoreError } from './store/store.ts';
-import { Dispatch } from './transport/dispatch.ts';
-import { Health } from './transport/health.ts';
-import { Listener } from './transport/listener.ts';
-import { pages } from './transport/plain.ts';
-import { reflection } from './transport/reflection.ts';
 
 /** What a server is made of that is not a setting; tests choose their own. */
 export interface Surroundings {
@@ -42,17 +27,13 @@ export interface Surroundings {
   readonly extraServices: readonly Registration[];
 }
 
-export interface Server {
-  /** The port that connections are taken on. */
-  readonly port: number;
+export interface Server extends Ports {
   readonly tls: TlsFiles | undefined;
   /** In dev; empty in serve. */
   readonly demoKeys: readonly DemoKey[];
   /** Where the records are, as the settings name it. */
   readonly database: string;
   readonly store: Store;
-  /** Lets calls in flight finish, then closes everything. */
-  stop(): Promise<void>;
 }
 
 /** The program's own name and version. */
@@ -82,9 +63,11 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const masterKey = openMasterKey(config, random);
   const tls = await openTls(config, clock);
   const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
+  const metrics = new Metrics();
   const store = await openSqlite(database, {
     exclusive: true,
     writeQueueMax: config.writeQueueMax,
+    onCommit: metrics.committed,
   });
   try {
     await checkDatabase(store, database, config, masterKey);
@@ -94,8 +77,12 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
     const contract = await makeContract(config, { ...around, store, masterKey });
-    const { port, stop } = await listen(config, around, store, contract, tls);
-    return { port, tls, demoKeys: keys, database, store, stop };
+    const parts = { ...around, store, contract, tls, metrics, version: PACKAGE.version };
+    const ports = await listen(config, parts).catch(async (error) => {
+      await contract.close();
+      throw error;
+    });
+    return { ...ports, tls, demoKeys: keys, database, store };
   } catch (error) {
     await store.close();
     throw error;
@@ -150,98 +137,6 @@ async function checkDatabase(
       `${database} belongs to another master key; start with the key that it was made with`,
     );
   }
-}
-
-async function listen(
-  config: Config,
-  around: Surroundings,
-  store: Store,
-  contract: Contract,
-  tls: TlsFiles | undefined,
-): Promise<Pick<Server, 'port' | 'stop'>> {
-  const health = new Health(contract.registrations.map(({ service }) => service.typeName));
-  const called = [...contract.registrations, health.registration];
-  const reflected = called.map(({ service }) => service);
-  const registrations = [...called, ...(config.reflection ? reflection(reflected) : [])];
-  const { deadlineMsMax } = config;
-  const memory = new RequestMemory(config.bufferedBytesMax);
-  const first = readShedFirst(config.shedFirst).good;
-  const pipeline = new Pipeline({
-    ...around,
-    registrations,
-    deadlineMsMax,
-    faults: new Faults(readFaults(config.faults).good, around.draw),
-    admit: contract.admit,
-    shed: new Shed({
-      ...config,
-      ...around,
-      memory,
-      first: first.length === 0 ? SHED_FIRST : first,
-      never: [health.registration.service],
-    }),
-  });
-  let isServing = false;
-  const dispatch = new Dispatch({
-    pipeline,
-    services: registrations.map(({ service }) => service),
-    plain: pages({
-      services: CONTRACT,
-      info: { title: 'Propusk', version: PACKAGE.version },
-      isServing: () => isServing,
-      ping: () => store.ping(),
-      hasDocs: config.mode === 'dev',
-    }),
-    limits: { ...config, memory },
-    corsOrigins: config.corsOrigins,
-  });
-  const listener = new Listener({
-    tls,
-    limits: config,
-    handle: (exchange) => dispatch.handle(exchange),
-    refuse: (exchange, error) => dispatch.refuse(exchange, error),
-  });
-  const { host } = config.listen;
-  const port = await listener.listen(host, config.listen.port).catch((error) => {
-    throw new ConfigError([`--listen ${host}:${config.listen.port}: ${listenFault(error)}`]);
-  });
-  isServing = true;
-  health.setServing(true);
-  const unfollow = tls && followNewTls(tls, listener, around.log);
-  const stop = async () => {
-    unfollow?.();
-    isServing = false;
-    health.setServing(false);
-    // Those who watch the health hear of it before their streams end.
-    await new Promise(setImmediate);
-    pipeline.drain();
-    await listener.drain();
-    await Promise.race([pipeline.idle(), sleep(config.drainMsMax)]);
-    await listener.closed(config.drainNoticeMs);
-    await store.close();
-  };
-  return { port, stop };
-}
-
-/** Certificates are renewed while the server runs. */
-function followNewTls(tls: TlsFiles, listener: Listener, log: Log): () => void {
-  const use = (files: TlsFiles) => {
-    listener.setTls(files);
-    log.info({ file: files.certFile }, 'new TLS certificate');
-  };
-  return followTls(tls, use, (error) =>
-    log.error(`kept the old TLS certificate: ${error.message}`),
-  );
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
-}
-
-function listenFault(error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE') return 'the port is taken; stop what uses it, or choose another';
-  if (error.code === 'EACCES') return 'this port needs more rights; choose one above 1023';
-  if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address';
-  return error.message;
 }
 
 /** True for what `start` throws for people: its message is all they need. */

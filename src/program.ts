@@ -72,7 +72,12 @@ function authorityOf(config: Config, server: Server): string {
 function banner(config: Config, server: Server, readyMs: number): string {
   const authority = authorityOf(config, server);
   const scheme = server.tls === undefined ? 'http' : 'https';
-  const head = `Propusk ${config.mode} took ${readyMs} ms to start: ${scheme}://${authority}\n`;
+  const { internalPort } = server;
+  const { host } = config.internalListen ?? config.listen;
+  const inside = `Metrics: http://${host.includes(':') ? `[${host}]` : host}:${internalPort}/metrics\n`;
+  const head =
+    `Propusk ${config.mode} took ${readyMs} ms to start: ${scheme}://${authority}\n` +
+    (internalPort === undefined ? '' : inside);
   const [demo, ...others] = server.demoKeys;
   if (demo === undefined) return head;
   const ca = server.tls === undefined ? '' : ` --cacert ${quote(server.tls.certFile)}`;

@@ -106,6 +106,13 @@ export const SETTINGS = {
     help: 'where to take connections; port 0 picks a free one and prints it',
     read: address,
   }),
+  internalListen: setting({
+    flags: '--internal-listen <host:port>',
+    fallback: '127.0.0.1:9090',
+    mode: 'serve',
+    help: 'where operators look, at /metrics and /readyz; not for the public',
+    read: address,
+  }),
   data: setting({
     flags: '--data <folder>',
     fallback: '.propusk',
@@ -197,7 +204,11 @@ export const SETTINGS = {
   }),
   callsMax: limit('--calls-max <n>', 10_000, 'unary calls under way at a time'),
   streamsMax: limit('--streams-max <n>', 20_000, 'streams open at a time, on all connections'),
-  lagMsMax: limit('--lag-ms-max <n>', 20, 'time that a call may have waited for its turn'),
+  lagMsMax: limit(
+    '--lag-ms-max <n>',
+    20,
+    'time that calls may wait for their turn, where they wait again and again',
+  ),
   bufferedBytesMax: limit(
     '--buffered-bytes-max <n>',
     256 << 20,

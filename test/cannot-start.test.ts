@@ -44,7 +44,13 @@ function dev(folder: string, ...args: readonly string[]): string[] {
 }
 
 function serve(database: string, ...args: readonly string[]): string[] {
-  return ['serve', '--listen=127.0.0.1:0', `--database=sqlite:${database}`, ...args];
+  return [
+    'serve',
+    '--listen=127.0.0.1:0',
+    '--internal-listen=127.0.0.1:0',
+    `--database=sqlite:${database}`,
+    ...args,
+  ];
 }
 
 /** A data folder with a database that `dev` made. */

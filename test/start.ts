@@ -10,6 +10,9 @@ import { type Server, type Surroundings, start, surroundings } from '../src/main
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
 
+/** Tests keep the event loop, or all of the machine, busy: a lag says nothing about the server. */
+const ANY_LAG = ['--lag-ms-max', '1000000'];
+
 /** What must not outlive this process. */
 const atExit: (() => void)[] = [];
 process.on('exit', () => {
@@ -61,9 +64,7 @@ export async function startHere(
 ): Promise<InProcess> {
   const folder = temporaryFolder();
   const log: string[] = [];
-  const fixed = ['--data', folder, '--log-level', 'debug', '--drain-notice-ms', '20'];
-  // Here the clients keep the same event loop busy: its lag says nothing about the server.
-  fixed.push('--lag-ms-max', '1000000');
+  const fixed = ['--data', folder, '--log-level', 'debug', '--drain-notice-ms', '20', ...ANY_LAG];
   const begin = async (port: number) => {
     const config = configOf(['dev', '--listen', `127.0.0.1:${port}`, ...fixed, ...args]);
     const kept = pino({ level: config.logLevel, base: null }, { write: (line) => log.push(line) });
@@ -137,7 +138,8 @@ export async function startDev(
   options: { args?: readonly string[]; env?: Record<string, string>; folder?: string } = {},
 ): Promise<InChild> {
   const folder = options.folder ?? temporaryFolder();
-  const args = ['dev', '--listen', '127.0.0.1:0', '--data', folder, ...(options.args ?? [])];
+  const own = ['--listen', '127.0.0.1:0', '--data', folder, ...ANY_LAG];
+  const args = ['dev', ...own, ...(options.args ?? [])];
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     env: { PATH: process.env.PATH, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

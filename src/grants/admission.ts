@@ -30,6 +30,9 @@ export class Admission {
   /** Genuine tokens seen before, so that their signature is checked once. */
   readonly #genuine = new Map<string, Claims>();
 
+  /** How often a token was known, and how often its signature had to be checked. */
+  readonly lookups = { hits: 0, misses: 0 };
+
   constructor(options: AdmissionOptions) {
     this.#options = options;
   }
@@ -89,7 +92,11 @@ export class Admission {
 
   #claimsOf(token: string): Claims {
     const known = this.#genuine.get(token);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.lookups.hits++;
+      return known;
+    }
+    this.lookups.misses++;
     const claims = this.#options.reader.read(token);
     if (typeof claims === 'string') throw refuseToken(claims);
     if (this.#genuine.size >= this.#options.tokensCachedMax) {

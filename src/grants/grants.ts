@@ -48,10 +48,17 @@ export class Grants {
     return grants;
   }
 
+  /** How often a grant was held when it was asked for, and how often not. */
+  readonly lookups = { hits: 0, misses: 0 };
+
   /** What the key may do now; undefined when there is no such key. No promise when it is held. */
   of(keyId: string): Grant | undefined | Promise<Grant | undefined> {
     const held = this.#byKey.get(keyId);
-    if (held !== undefined && this.#clock.now() < held.changesAtMs) return held;
+    if (held !== undefined && this.#clock.now() < held.changesAtMs) {
+      this.lookups.hits++;
+      return held;
+    }
+    this.lookups.misses++;
     let loading = this.#loading.get(keyId);
     if (loading === undefined) {
       loading = this.#load(keyId).finally(() => this.#loading.delete(keyId));
@@ -121,8 +128,6 @@ export class Grants {
       this.#tell(`session:${change.sessionId}`);
       return;
     }
-    // Orders are no part of what a key may do.
-    if (change.kind === 'orders') return;
     this.#generation++;
     if (change.kind === 'key') {
       this.#drop(change.keyId);

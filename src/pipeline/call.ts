@@ -139,3 +139,8 @@ export function register<S extends DescService>(
 export function registerNone(service: DescService): Registration {
   return { service, impl: Object.fromEntries(service.methods.map((m) => [m.localName, null])) };
 }
+
+/** False for a service that has nothing behind it here. */
+export function isOffered({ impl }: Registration): boolean {
+  return Object.values(impl).some((each) => each !== null);
+}

@@ -9,6 +9,7 @@ import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
+import type { Observer } from './metrics.ts';
 import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
 
@@ -33,6 +34,7 @@ export interface PipelineOptions {
   readonly faults: Faults;
   readonly admit: Admit;
   readonly shed: Shed;
+  readonly observer?: Observer;
 }
 
 type Implementation = (input: unknown, call: Call) => unknown;
@@ -82,6 +84,7 @@ export class Pipeline {
     const call = new Call(exchange.head, this.#requestIdOf(exchange));
     const startedMs = this.#options.clock.monotonic();
     this.#underWay++;
+    this.#options.observer?.begun(exchange.head);
     exchange.onAbort(() => call.end(new AppError('CANCELLED', 'the caller went away')));
     const work = refusal === undefined ? this.#run(call, exchange) : Promise.reject(refusal);
     work
@@ -186,7 +189,9 @@ export class Pipeline {
    * are shed are many: the log tells of them together.
    */
   #observe(call: Call, error: AppError | undefined, startedMs: number): void {
-    const { log, clock } = this.#options;
+    const { log, clock, observer } = this.#options;
+    const ms = clock.monotonic() - startedMs;
+    observer?.ended(call.head, error, ms);
     const code = error?.code ?? Code.OK;
     const isOurs = error?.reason === 'INTERNAL';
     const isShed = isOverload(error);
@@ -210,7 +215,7 @@ export class Pipeline {
         remote: head.remoteAddress,
         code: codeName(code),
         reason: error?.options.logReason ?? error?.reason,
-        ms: Math.round((clock.monotonic() - startedMs) * 1000) / 1000,
+        ms: Math.round(ms * 1000) / 1000,
         err: error?.options.cause,
       },
       error === undefined ? 'answered' : withoutSecrets(error.message),

@@ -79,22 +79,55 @@ test('streams have a limit of their own, whatever their place in the order', () 
   assert.equal(isShed(shed, subscribeJwtRenewal), false);
 });
 
-test('lag: a call has waited since the first one of its turn, and a new turn starts anew', async () => {
-  const { shed, time } = make();
+/** A turn of the event loop in which calls come; the last of them after `ms`. */
+async function turn(
+  { shed, time }: ReturnType<typeof make>,
+  steps: readonly (readonly [ms: number, shedThen: readonly string[]])[],
+): Promise<void> {
   assert.deepEqual(shedNow(shed), []);
-  for (const [ms, names] of [
-    [10, []],
-    [1, ['GetUsageMetrics']],
-    [4.5, ['GetUsageMetrics', 'Auth']],
-    [5, ['GetUsageMetrics', 'Auth', 'TokenDetails']],
-  ] as const) {
+  for (const [ms, names] of steps) {
     time.ms += ms;
     assert.deepEqual(shedNow(shed), names);
   }
   await nextTurn();
-  time.ms += 1000;
-  assert.deepEqual(shedNow(shed), []);
-  await nextTurn();
+}
+
+const ALL = ['GetUsageMetrics', 'Auth', 'TokenDetails'];
+/** A call has waited since the first one of its turn. */
+const LATE_TURN = [
+  [10, []],
+  [1, ['GetUsageMetrics']],
+  [4.5, ['GetUsageMetrics', 'Auth']],
+  [5, ALL],
+] as const;
+
+test('lag: turns that are too long for 100 ms on end', async () => {
+  const made = make();
+  for (let i = 0; i < 4; i++) await turn(made, [[25, []]]);
+  await turn(made, LATE_TURN);
+  await turn(made, LATE_TURN);
+  // One that is not is enough to begin anew.
+  await turn(made, [[10, []]]);
+  await turn(made, [[21, []]]);
+});
+
+test('lag: one turn that is very long', async () => {
+  const made = make();
+  await turn(made, [
+    [50, []],
+    [1, ['GetUsageMetrics']],
+    [25, ['GetUsageMetrics', 'Auth']],
+    [25, ALL],
+  ]);
+  await turn(made, LATE_TURN);
+});
+
+test('lag: a loop that had nothing to do in between keeps up', async () => {
+  const made = make();
+  for (let i = 0; i < 20; i++) {
+    await turn(made, [[30, []]]);
+    made.time.ms += 2;
+  }
 });
 
 test('request bytes in memory count too', () => {

@@ -10,6 +10,14 @@ import type { RequestMemory } from './request-memory.ts';
 
 /** The method that is shed first is shed at this share of the limits. */
 const SHARE_MIN = 0.5;
+/**
+ * How long turns of the event loop may be too long, one after another, before that counts. One is no
+ * sign of overload: a pause of the garbage collector or of the machine, or calls that came together.
+ * That, and the length, is CoDel's interval (RFC 8289).
+ */
+const LATE_MS_MAX = 100;
+/** A turn that begins later than this after the one before found the loop with nothing to do. */
+const REST_MS = 1;
 /** The log tells of shed calls once in this time. */
 const LOG_EVERY_MS = 1000;
 
@@ -31,7 +39,7 @@ export interface ShedOptions {
   readonly callsMax: number;
   /** Streams open at a time. */
   readonly streamsMax: number;
-  /** How long a call may have waited for this process before it got its turn. */
+  /** How long calls may wait for their turn, where they wait again and again. */
   readonly lagMsMax: number;
   /** The methods to shed before all others, the first of them first. */
   readonly first: readonly DescMethod[];
@@ -46,6 +54,9 @@ export class Shed {
   #calls = 0;
   #streams = 0;
   #turnStartedMs: number | undefined;
+  #turnEndedMs = Number.NEGATIVE_INFINITY;
+  /** When the event loop was last seen to keep up. */
+  #inTimeMs = Number.NEGATIVE_INFINITY;
   #refused = 0;
   #logTimer: NodeJS.Timeout | undefined;
 
@@ -81,26 +92,38 @@ export class Shed {
    * for hours, and the limit of those is meant for each method as it is.
    */
   #isTooMuch(method: DescMethod, isStream: boolean): boolean {
-    const { memory, callsMax, streamsMax, lagMsMax } = this.#options;
+    const { memory, callsMax, streamsMax } = this.#options;
     const share = this.#shares.get(method) ?? 1;
     if (isStream && this.#streams >= streamsMax) return true;
     if (!isStream && this.#calls >= callsMax * share) return true;
-    return memory.bytes > memory.bytesMax * share || this.#lagMs() > lagMsMax * share;
+    return memory.bytes > memory.bytesMax * share || this.#isTooLate(share);
   }
 
   /**
-   * How long this call has waited at least. Whatever arrives in one turn of the event loop was ready
+   * Whether this call has waited too long. Whatever arrives in one turn of the event loop was ready
    * when the turn began to look at its sockets: a call has waited since the first one of its turn.
    */
-  #lagMs(): number {
-    const nowMs = this.#options.clock.monotonic();
-    if (this.#turnStartedMs !== undefined) return nowMs - this.#turnStartedMs;
-    this.#turnStartedMs = nowMs;
-    // It runs as soon as all sockets have been looked at.
-    setImmediate(() => {
-      this.#turnStartedMs = undefined;
-    });
-    return 0;
+  #isTooLate(share: number): boolean {
+    const { clock, lagMsMax } = this.#options;
+    const nowMs = clock.monotonic();
+    if (this.#turnStartedMs === undefined) {
+      this.#turnStartedMs = nowMs;
+      if (nowMs - this.#turnEndedMs > REST_MS) this.#inTimeMs = nowMs;
+      // It runs as soon as all sockets have been looked at.
+      setImmediate(() => this.#endTurn());
+      return false;
+    }
+    const isLate = nowMs - this.#inTimeMs > LATE_MS_MAX;
+    const waitMsMax = isLate ? lagMsMax : Math.max(lagMsMax, LATE_MS_MAX);
+    return nowMs - this.#turnStartedMs > waitMsMax * share;
+  }
+
+  #endTurn(): void {
+    const { clock, lagMsMax } = this.#options;
+    const nowMs = clock.monotonic();
+    if (nowMs - (this.#turnStartedMs ?? nowMs) <= lagMsMax) this.#inTimeMs = nowMs;
+    this.#turnEndedMs = nowMs;
+    this.#turnStartedMs = undefined;
   }
 
   #tell(): void {

@@ -184,6 +184,21 @@ function logContract(check: Check): void {
     const { sequence } = await store.orders('a0', 10);
     assert.equal(sequence, changes.at(-1)?.sequence);
   });
+
+  check('the newest trades are read in order, as many as are asked for', async (store) => {
+    const [mine, other] = [placed('a', { accountId: 'a0' }), placed('b', { accountId: 'a1' })];
+    await store.recordOrders([mine, other], []);
+    for (let i = 0; i < 5; i++) {
+      await store.recordOrders([], [trade(`t${i}`, mine), trade(`o${i}`, other)]);
+    }
+    const all = await store.trades('a0', 0, 10);
+    assert.equal(all.length, 5);
+    for (const max of [10, 5, 2, 1]) {
+      assert.deepEqual(await store.newestTrades('a0', max), all.slice(-max));
+    }
+    for (const max of [0, -1]) assert.deepEqual(await store.newestTrades('a0', max), []);
+    assert.deepEqual(await store.newestTrades('nobody', 10), []);
+  });
 }
 
 function announcementsContract(check: Check): void {

@@ -113,6 +113,8 @@ export interface Store {
   ): Promise<Numbered<OrderState>[]>;
   /** Trades of the account after `afterSequence`, in their order. */
   trades(accountId: string, afterSequence: number, limit: number): Promise<Numbered<Trade>[]>;
+  /** The account's newest trades, at most `max`, in their order. */
+  newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]>;
 
   /** Audit entries in the order in which they were written, from `afterSequence` on. */
   audit(afterSequence: number, limit: number): Promise<(AuditEntry & { sequence: number })[]>;

@@ -34,12 +34,20 @@ export class WriteQueue {
   readonly #runner: BatchRunner;
   readonly #changes: Changes;
   readonly #limits: WriteLimits;
+  readonly #onCommit: (writes: number) => void;
   readonly #waiting: Pending[] = [];
   #underWay = 0;
   #drained: Promise<void> | undefined;
   #closed = false;
 
-  constructor(runner: BatchRunner, changes: Changes, limits: WriteLimits) {
+  /** @param onCommit hears how many writes each batch had */
+  constructor(
+    runner: BatchRunner,
+    changes: Changes,
+    limits: WriteLimits,
+    onCommit: (writes: number) => void = () => {},
+  ) {
+    this.#onCommit = onCommit;
     this.#runner = runner;
     this.#changes = changes;
     this.#limits = limits;
@@ -74,6 +82,7 @@ export class WriteQueue {
       this.#underWay = batch.length;
       const outcomes = await this.#run(batch.map((pending) => pending.write));
       this.#underWay = 0;
+      this.#onCommit(batch.length);
       this.#settle(batch, outcomes);
     }
     this.#drained = undefined;

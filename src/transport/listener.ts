@@ -88,6 +88,11 @@ export class Listener {
     this.#outer.on('connection', (socket) => this.#take(socket));
   }
 
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Resolves with the port when connections are taken. */
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -119,8 +124,12 @@ export class Listener {
     this.#http1.closeIdleConnections();
   }
 
-  /** Resolves when every connection has closed; those that have not by `msMax` are cut. */
+  /**
+   * Takes no new connection. Resolves when every open one has closed; those that have not by `msMax`
+   * are cut.
+   */
   async closed(msMax: number): Promise<void> {
+    this.#outer.close();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, msMax);

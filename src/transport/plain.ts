@@ -21,29 +21,57 @@ export function jsonPage(status: number, value: unknown): Page {
   return { status, headers: JSON_HEADERS, body: JSON.stringify(value) };
 }
 
-export interface PagesOptions {
-  /** Those that the OpenAPI document tells of. */
-  readonly services: readonly DescService[];
-  readonly info: OpenApiInfo;
+/** What tells load balancers how the server is. */
+export interface HealthOptions {
   /** False once the server stops. */
   readonly isServing: () => boolean;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
+}
+
+/** The pages for load balancers and for those who watch over the server. */
+export function healthPages({ isServing, ping }: HealthOptions): PlainRoutes {
+  return new Map<string, () => Page | Promise<Page>>([
+    ['/healthz', () => jsonPage(200, { status: 'ok' })],
+    [
+      '/readyz',
+      async () => {
+        if (!isServing()) return jsonPage(503, { status: 'stopping' });
+        return ping().then(
+          () => jsonPage(200, { status: 'ready' }),
+          () => jsonPage(503, { status: 'the database does not answer' }),
+        );
+      },
+    ],
+  ]);
+}
+
+/** The figures for Prometheus. */
+export function metricsPages(
+  read: () => Promise<{ contentType: string; text: string }>,
+): PlainRoutes {
+  return new Map([
+    [
+      '/metrics',
+      async () => {
+        const { contentType, text } = await read();
+        return { status: 200, headers: [['content-type', contentType]], body: text } as const;
+      },
+    ],
+  ]);
+}
+
+export interface ContractPagesOptions {
+  /** Those that the OpenAPI document tells of. */
+  readonly services: readonly DescService[];
+  readonly info: OpenApiInfo;
   /** The page that shows the document and sends requests. */
   readonly hasDocs: boolean;
 }
 
-/** All pages, by path. */
-export function pages({ services, info, isServing, ping, hasDocs }: PagesOptions): PlainRoutes {
+/** What tells of the contract. */
+export function contractPages({ services, info, hasDocs }: ContractPagesOptions): PlainRoutes {
   const routes = new Map<string, () => Page | Promise<Page>>();
-  routes.set('/healthz', () => jsonPage(200, { status: 'ok' }));
-  routes.set('/readyz', async () => {
-    if (!isServing()) return jsonPage(503, { status: 'stopping' });
-    return ping().then(
-      () => jsonPage(200, { status: 'ready' }),
-      () => jsonPage(503, { status: 'the database does not answer' }),
-    );
-  });
   let document: Page | undefined;
   routes.set('/openapi.json', () => {
     if (document === undefined) {

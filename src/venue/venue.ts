@@ -8,7 +8,8 @@ export interface Venue {
    * has placed before, under the same client order id, is not placed again: its first state is the
    * answer, as it was then.
    * @throws AppError CLIENT_ORDER_ID_TAKEN when another order of the account has the id;
-   * UNAVAILABLE when it could not be recorded, and then nothing was placed
+   * ORDERS_FULL when there is no room for more; UNAVAILABLE when it is not known to be recorded,
+   * and then to place it again, under the same client order id, places it once
    */
   place(order: Order): Promise<OrderState>;
   /**
@@ -26,6 +27,7 @@ export interface Simulation {
   /**
    * Sets the last price of a symbol (`TICKER@MIC`) to a positive decimal; resolves once everything
    * that follows from it (fills, triggered stops) is durable.
+   * @throws AppError INVALID_REQUEST when either is not what it should be
    */
   setPrice(symbol: string, price: string): Promise<void>;
 }

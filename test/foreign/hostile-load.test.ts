@@ -106,7 +106,8 @@ class Honest implements AsyncDisposable {
 }
 
 function start(isTls: boolean, ...flags: string[]): Promise<InChild> {
-  return startDev({ args: ['--log-level', 'error', ...(isTls ? ['--tls'] : []), ...flags] });
+  const own = ['--log-level', 'error', '--limit', '1000000000', ...(isTls ? ['--tls'] : [])];
+  return startDev({ args: [...own, ...flags] });
 }
 
 /** A connection behind TLS costs its keys and buffers too: a quarter of the crowd is as heavy. */

@@ -59,6 +59,19 @@ const DEMANDED: Readonly<Record<string, RegExp>> = {
   RC4: /^not vulnerable/,
 };
 
+/** What a check says that could not connect in its own time, on a machine that is busy. */
+const NOT_CHECKED = /connect problem/;
+const SCANS_MAX = 3;
+
+/** Scans until every check could connect. */
+async function scanWhole(port: number): Promise<Finding[]> {
+  for (let scans = 1; ; scans++) {
+    const findings = await scan(port);
+    const isWhole = !findings.some(({ finding }) => NOT_CHECKED.test(finding));
+    if (isWhole || scans === SCANS_MAX) return findings;
+  }
+}
+
 /** Runs every check but those that ask the network's name servers. */
 async function scan(port: number): Promise<Finding[]> {
   const file = path.join(temporaryFolder(), 'findings.json');
@@ -102,7 +115,7 @@ test('nothing above low is found in our TLS', { concurrency: true }, async (t) =
   const scans = Object.entries(CERTIFICATES).map(([name, flags]) =>
     t.test(`with ${name}`, async () => {
       await using server = await startDev({ args: await flags() });
-      const findings = await scan(server.port);
+      const findings = await scanWhole(server.port);
       tell(name, findings);
       const flaws = findings.filter(
         ({ id, severity }) => !HARMLESS.includes(severity) && !(id in EXPLAINED),

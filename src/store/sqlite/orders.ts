@@ -42,6 +42,8 @@ export const ORDER_READ_SQL = {
   trades: `
     SELECT sequence, trade FROM trade WHERE account_id = ? AND sequence > ?
     ORDER BY sequence LIMIT ?`,
+  newestTrades: `
+    SELECT sequence, trade FROM trade WHERE account_id = ? ORDER BY sequence DESC LIMIT ?`,
 } as const;
 
 /** SQLite's code of a value that must be unique and is not; another one stands for a primary key. */
@@ -51,6 +53,11 @@ const ALL = -1;
 
 interface StateRow {
   readonly state: string;
+}
+
+interface TradeRow {
+  readonly trade: string;
+  readonly sequence: number;
 }
 
 /** See Store.recordOrders. Answers the accounts to be announced. */
@@ -154,13 +161,22 @@ export function readTrades(
   limit: number,
 ): Numbered<Trade>[] {
   return db
-    .all<{ trade: string; sequence: number }>(
-      ORDER_READ_SQL.trades,
-      accountId,
-      afterSequence,
-      Math.max(0, limit),
-    )
-    .map((row) => ({ ...(JSON.parse(row.trade) as Trade), sequence: row.sequence }));
+    .all<TradeRow>(ORDER_READ_SQL.trades, accountId, afterSequence, Math.max(0, limit))
+    .map(parseTrade);
+}
+
+/** See Store.newestTrades. */
+export function readNewestTrades(
+  db: Connection,
+  accountId: string,
+  max: number,
+): Numbered<Trade>[] {
+  const rows = db.all<TradeRow>(ORDER_READ_SQL.newestTrades, accountId, Math.max(0, max));
+  return rows.reverse().map(parseTrade);
+}
+
+function parseTrade({ trade, sequence }: TradeRow): Numbered<Trade> {
+  return { ...(JSON.parse(trade) as Trade), sequence };
 }
 
 function parseState({ state }: StateRow): OrderState {

@@ -19,6 +19,7 @@ import { Connection, isDatabaseFailure, openReader, openWriter } from './connect
 import { asStoreError, type FileLock, lockFile, prepareFile } from './file.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import {
+  readNewestTrades,
   readOpenOrders,
   readOrder,
   readOrderChanges,
@@ -49,6 +50,8 @@ export interface SqliteOptions extends Partial<WriteLimits> {
    * do would not hear of another server's changes. Without a meaning for a database in memory.
    */
   readonly exclusive?: boolean;
+  /** Hears how many writes shared each commit. */
+  readonly onCommit?: (writes: number) => void;
 }
 
 /**
@@ -63,10 +66,10 @@ export async function openSqlite(url: string, options: SqliteOptions = {}): Prom
   return path === MEMORY ? openMemory(options) : openFile(prepareFile(path), options);
 }
 
-function openMemory(limits: Partial<WriteLimits>): Store {
+function openMemory(options: SqliteOptions): Store {
   const db = new Connection(new DatabaseSync(MEMORY));
   migrate(db, readMigrations(), MEMORY);
-  return new SqliteStore({ reader: db, runner: new InlineRunner(db), limits });
+  return new SqliteStore({ reader: db, runner: new InlineRunner(db), options });
 }
 
 async function openFile(file: string, options: SqliteOptions): Promise<Store> {
@@ -75,7 +78,7 @@ async function openFile(file: string, options: SqliteOptions): Promise<Store> {
   try {
     setUp(file);
     runner = await WorkerRunner.start(file);
-    return new SqliteStore({ reader: openReader(file), runner, lock, limits: options });
+    return new SqliteStore({ reader: openReader(file), runner, lock, options });
   } catch (error) {
     await runner?.close();
     lock?.close();
@@ -101,7 +104,7 @@ export interface SqliteParts {
   readonly reader: Connection;
   readonly runner: BatchRunner;
   readonly lock?: FileLock | undefined;
-  readonly limits?: Partial<WriteLimits>;
+  readonly options?: SqliteOptions;
 }
 
 /** Reads on the spot from one connection; has its writes done, batch by batch, by a runner. */
@@ -113,10 +116,11 @@ export class SqliteStore implements Store {
 
   constructor(parts: SqliteParts) {
     this.#parts = parts;
-    this.#writes = new WriteQueue(parts.runner, this.#changes, {
-      writeQueueMax: parts.limits?.writeQueueMax ?? WRITE_QUEUE_MAX,
-      writeBatchMax: parts.limits?.writeBatchMax ?? WRITE_BATCH_MAX,
-    });
+    const limits = {
+      writeQueueMax: parts.options?.writeQueueMax ?? WRITE_QUEUE_MAX,
+      writeBatchMax: parts.options?.writeBatchMax ?? WRITE_BATCH_MAX,
+    };
+    this.#writes = new WriteQueue(parts.runner, this.#changes, limits, parts.options?.onCommit);
   }
 
   async meta(name: string): Promise<string | undefined> {
@@ -201,6 +205,10 @@ export class SqliteStore implements Store {
     limit: number,
   ): Promise<Numbered<Trade>[]> {
     return this.#read((db) => readTrades(db, accountId, afterSequence, limit));
+  }
+
+  async newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]> {
+    return this.#read((db) => readNewestTrades(db, accountId, max));
   }
 
   async audit(

@@ -15,19 +15,11 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { anyPack, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import pino from 'pino';
-import { systemClock, systemRandom } from '../../../src/domain/clock.ts';
 import { AppError } from '../../../src/domain/errors.ts';
 import { StatusSchema } from '../../../src/gen/google/rpc/status_pb.js';
 import type { Call, Metadata } from '../../../src/pipeline/call.ts';
-import { Faults } from '../../../src/pipeline/faults.ts';
-import { Pipeline } from '../../../src/pipeline/pipeline.ts';
-import { RequestMemory } from '../../../src/pipeline/request-memory.ts';
-import { Shed } from '../../../src/pipeline/shed.ts';
 import { StatusError } from '../../../src/pipeline/status.ts';
-import { SETTINGS } from '../../../src/settings.ts';
-import { Dispatch } from '../../../src/transport/dispatch.ts';
-import { Listener } from '../../../src/transport/listener.ts';
+import { transportAlone } from '../transport-alone.ts';
 import { bare } from './bare.ts';
 
 const PACKAGE = 'connectrpc.conformance.v1';
@@ -159,40 +151,15 @@ const impl: Record<string, (...args: Suite[]) => unknown> = {
   bidiStream: (requests, call) => converse(requests, call),
 };
 
-/** The defaults of every limit. */
-function defaults(): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(SETTINGS).flatMap(([name, row]) =>
-      'group' in row ? [[name, Number(row.fallback)]] : [],
-    ),
-  );
-}
-
 async function serve(wanted: Suite): Promise<Suite> {
   const service = registry.getService(`${PACKAGE}.ConformanceService`) as DescService;
-  const limits = defaults() as Suite;
-  limits.memory = new RequestMemory(limits.bufferedBytesMax);
-  if (wanted.messageReceiveLimit > 0) limits.bodyBytesMax = wanted.messageReceiveLimit;
-  const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2));
-  const pipeline = new Pipeline({
-    registrations: [{ service, impl }],
-    log,
-    clock: systemClock,
-    random: systemRandom,
-    deadlineMsMax: limits.deadlineMsMax,
-    faults: new Faults([], Math.random),
-    admit: (_call, _method, read) => read(),
-    shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),
-  });
-  const services = [service];
-  const dispatch = new Dispatch({ pipeline, services, plain: new Map(), limits, corsOrigins: [] });
   const creds = wanted.useTls ? wanted.serverCreds : undefined;
   const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
-  const listener = new Listener({
+  const listener = transportAlone({
+    registrations: [{ service, impl }],
     tls: creds && { cert: text(creds.cert), key: text(creds.key) },
-    limits,
-    handle: (exchange) => dispatch.handle(bare(exchange)),
-    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+    ...(wanted.messageReceiveLimit > 0 && { bodyBytesMax: wanted.messageReceiveLimit }),
+    hand: (exchange, dispatch) => dispatch.handle(bare(exchange)),
   });
   const port = await listener.listen('127.0.0.1', 0);
   return create(messageNamed('ServerCompatResponse'), {

@@ -11,17 +11,9 @@ import {
   type Message,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import pino from 'pino';
-import { systemClock, systemRandom } from '../../../src/domain/clock.ts';
 import { AppError, isReason } from '../../../src/domain/errors.ts';
 import type { Registration } from '../../../src/pipeline/call.ts';
-import { Faults } from '../../../src/pipeline/faults.ts';
-import { Pipeline } from '../../../src/pipeline/pipeline.ts';
-import { RequestMemory } from '../../../src/pipeline/request-memory.ts';
-import { Shed } from '../../../src/pipeline/shed.ts';
-import { SETTINGS } from '../../../src/settings.ts';
-import { Dispatch } from '../../../src/transport/dispatch.ts';
-import { Listener } from '../../../src/transport/listener.ts';
+import { transportAlone } from '../transport-alone.ts';
 
 const PACKAGE = 'propusk.gateway.v1';
 const FOLDER = path.join(import.meta.dirname, '..', '..', '..', '.foreign');
@@ -68,39 +60,6 @@ const registration: Registration = {
   },
 };
 
-/** The defaults of every limit. */
-function defaults() {
-  const limits = Object.entries(SETTINGS).flatMap(([name, row]) =>
-    'group' in row ? [[name, Number(row.fallback)]] : [],
-  );
-  // biome-ignore lint/suspicious/noExplicitAny: each of them is there, and a number
-  const found = Object.fromEntries(limits) as any;
-  return { ...found, memory: new RequestMemory(found.bufferedBytesMax) };
-}
-
-function makeListener(): Listener {
-  const limits = defaults();
-  const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2));
-  const pipeline = new Pipeline({
-    registrations: [registration],
-    log,
-    clock: systemClock,
-    random: systemRandom,
-    deadlineMsMax: limits.deadlineMsMax,
-    faults: new Faults([], Math.random),
-    admit: (_call, _method, read) => read(),
-    shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),
-  });
-  const services = [WideService];
-  const dispatch = new Dispatch({ pipeline, services, plain: new Map(), limits, corsOrigins: [] });
-  return new Listener({
-    tls: undefined,
-    limits,
-    handle: (exchange) => dispatch.handle(exchange),
-    refuse: (exchange, error) => dispatch.refuse(exchange, error),
-  });
-}
-
 /** Starts the gateway in front of a gRPC port; its own port. */
 async function startGateway(backend: string): Promise<{ child: ChildProcess; port: number }> {
   const stdio = [
@@ -126,7 +85,7 @@ export interface Pair extends AsyncDisposable {
 }
 
 export async function startPair(): Promise<Pair> {
-  const listener = makeListener();
+  const listener = transportAlone({ registrations: [registration] });
   const ours = await listener.listen('127.0.0.1', 0);
   const { child, port: gateway } = await startGateway(`127.0.0.1:${ours}`);
   return {

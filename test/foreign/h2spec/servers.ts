@@ -1,17 +1,11 @@
 /** The two servers that are compared: ours, and a bare one of Node's. */
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import pino from 'pino';
-import { systemClock, systemRandom } from '../../../src/domain/clock.ts';
+import { systemClock } from '../../../src/domain/clock.ts';
 import { selfSigned } from '../../../src/ops/certificate.ts';
-import { Faults } from '../../../src/pipeline/faults.ts';
-import { Pipeline } from '../../../src/pipeline/pipeline.ts';
-import { RequestMemory } from '../../../src/pipeline/request-memory.ts';
-import { Shed } from '../../../src/pipeline/shed.ts';
-import { SETTINGS } from '../../../src/settings.ts';
-import { Dispatch } from '../../../src/transport/dispatch.ts';
-import { Listener, type TlsPair } from '../../../src/transport/listener.ts';
+import type { TlsPair } from '../../../src/transport/listener.ts';
 import { temporaryFolder } from '../../start.ts';
+import { defaultLimits, transportAlone } from '../transport-alone.ts';
 
 /** Where both answer. */
 export const TARGET = '/page';
@@ -35,37 +29,12 @@ export function certificate(isTls: boolean): Promise<TlsPair> | undefined {
   return isTls ? selfSigned(temporaryFolder(), 'localhost', systemClock.now()) : undefined;
 }
 
-/** The defaults of every limit. */
-function defaults() {
-  const limits = Object.entries(SETTINGS).flatMap(([name, row]) =>
-    'group' in row ? [[name, Number(row.fallback)]] : [],
-  );
-  // biome-ignore lint/suspicious/noExplicitAny: each of them is there, and a number
-  const found = Object.fromEntries(limits) as any;
-  return { ...found, memory: new RequestMemory(found.bufferedBytesMax) };
-}
-
 /** Our listener, pipeline and codecs, with a page to ask for. */
 export async function startOurs(tls: TlsPair | undefined): Promise<Running> {
-  const limits = defaults();
-  const log = pino({ level: 'silent' });
-  const pipeline = new Pipeline({
-    registrations: [],
-    log,
-    clock: systemClock,
-    random: systemRandom,
-    deadlineMsMax: limits.deadlineMsMax,
-    faults: new Faults([], Math.random),
-    admit: (_call, _method, read) => read(),
-    shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),
-  });
-  const plain = new Map([[TARGET, () => PAGE]]);
-  const dispatch = new Dispatch({ pipeline, services: [], plain, limits, corsOrigins: [] });
-  const listener = new Listener({
+  const listener = transportAlone({
     tls,
-    limits,
-    handle: (exchange) => setTimeout(() => dispatch.handle(exchange), ANSWER_MS),
-    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+    plain: new Map([[TARGET, () => PAGE]]),
+    hand: (exchange, dispatch) => setTimeout(() => dispatch.handle(exchange), ANSWER_MS),
   });
   return {
     port: await listener.listen('127.0.0.1', 0),
@@ -78,7 +47,7 @@ export async function startOurs(tls: TlsPair | undefined): Promise<Running> {
 
 /** Answers 200 to everything, with as many streams to a connection as ours. */
 export async function startBare(tls: TlsPair | undefined): Promise<Running> {
-  const settings = { maxConcurrentStreams: defaults().streamsPerConnectionMax };
+  const settings = { maxConcurrentStreams: defaultLimits().streamsPerConnectionMax };
   const server =
     tls === undefined
       ? http2.createServer({ settings })

@@ -1,0 +1,195 @@
+/** What a server counts of itself, for Prometheus. */
+import type { DescMethod } from '@bufbuild/protobuf';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { type AppError, Code, codeName } from '../domain/errors.ts';
+import type { CallHead, Protocol } from './call.ts';
+import { isOverload } from './shed.ts';
+
+/** Seconds; from what a look-up in memory takes to the longest deadline that makes sense. */
+const DURATION_BUCKETS = [
+  ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+];
+const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+
+/** Hears of every call. */
+export interface Observer {
+  /** A call has come; each ends. */
+  begun(head: CallHead): void;
+  /** A call has ended, with OK or an error, so many milliseconds after it began. */
+  ended(head: CallHead, error: AppError | undefined, ms: number): void;
+}
+
+/** How often a cache had what was asked for, and how often not. */
+export interface Lookups {
+  hits: number;
+  misses: number;
+}
+
+/** Figures that others keep, read when somebody looks. */
+export interface Sources {
+  /** The program's version. */
+  readonly version: string;
+  readonly caches: Readonly<Record<string, Readonly<Lookups>>>;
+  readonly connections: () => number;
+  readonly bufferedBytes: () => number;
+  /** Callers whose calls of a method are counted, by what they showed. */
+  readonly callers: Readonly<Record<string, () => number>>;
+}
+
+/** One for all servers of a process: Node has these figures once. */
+let ofProcess: Registry | undefined;
+
+function processRegistry(): Registry {
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
+}
+
+/** What is counted of one method over one protocol, bound to its labels: to bind takes long. */
+interface Series {
+  readonly duration: { observe(seconds: number): void };
+  readonly byCode: Map<Code, { inc(): void }>;
+}
+
+/** Never what a caller made up: its kinds are as many as the contract's methods. */
+function labelOf(method: DescMethod | undefined): string {
+  return method === undefined ? 'none' : `${method.parent.name}/${method.name}`;
+}
+
+export class Metrics implements Observer {
+  readonly #registry = new Registry();
+  readonly #requests = this.#counter('requests_total', 'Calls that have ended.', [
+    'method',
+    'protocol',
+    'code',
+  ]);
+  readonly #limited = this.#counter(
+    'requests_limited_total',
+    'Calls over a limit of their caller.',
+    ['method'],
+  );
+  readonly #shed = this.#counter('requests_shed_total', 'Calls refused because of overload.', [
+    'method',
+  ]);
+  readonly #durations = new Histogram({
+    name: 'propusk_request_duration_seconds',
+    help: 'From the head of a unary call to its answer.',
+    labelNames: ['method', 'protocol'],
+    buckets: DURATION_BUCKETS,
+    registers: [this.#registry],
+  });
+  readonly #streams = this.#gauge('open_streams', 'Streams that are open.', ['method']);
+  readonly #batches = new Histogram({
+    name: 'propusk_commit_batch_size',
+    help: 'Writes that shared one commit.',
+    buckets: BATCH_BUCKETS,
+    registers: [this.#registry],
+  });
+  readonly #series = new Map<DescMethod | undefined, Map<Protocol, Series>>();
+
+  /** Counts the writes of one commit. */
+  readonly committed = (writes: number): void => this.#batches.observe(writes);
+
+  /** Shows what others keep. */
+  show(sources: Sources): void {
+    const { version, caches, connections, bufferedBytes, callers } = sources;
+    this.#gauge('build_info', 'The version that runs.', ['version']).set({ version }, 1);
+    this.#gauge('open_connections', 'TCP connections that are open.', [], (gauge) =>
+      gauge.set(connections()),
+    );
+    this.#gauge('buffered_request_bytes', 'Bytes of requests in memory.', [], (gauge) =>
+      gauge.set(bufferedBytes()),
+    );
+    this.#gauge('callers', 'Callers of a method whose calls are counted.', ['kind'], (gauge) => {
+      for (const [kind, size] of Object.entries(callers)) gauge.set({ kind }, size());
+    });
+    const names = ['cache', 'result'];
+    this.#counter('cache_lookups_total', 'Look-ups in a cache.', names, (counter) => {
+      counter.reset();
+      for (const [cache, { hits, misses }] of Object.entries(caches)) {
+        counter.inc({ cache, result: 'hit' }, hits);
+        counter.inc({ cache, result: 'miss' }, misses);
+      }
+    });
+  }
+
+  begun({ method }: CallHead): void {
+    if (isStream(method)) this.#streams.inc({ method: labelOf(method) });
+  }
+
+  ended({ method, protocol }: CallHead, error: AppError | undefined, ms: number): void {
+    const { duration, byCode } = this.#seriesOf(method, protocol);
+    const code = error?.code ?? Code.OK;
+    let requests = byCode.get(code);
+    if (requests === undefined) {
+      requests = this.#requests.labels(labelOf(method), protocol, codeName(code));
+      byCode.set(code, requests);
+    }
+    requests.inc();
+    if (isStream(method)) this.#streams.dec({ method: labelOf(method) });
+    else duration.observe(ms / 1000);
+    if (error?.reason === 'RATE_LIMITED') this.#limited.inc({ method: labelOf(method) });
+    if (isOverload(error)) this.#shed.inc({ method: labelOf(method) });
+  }
+
+  /** The figures as Prometheus reads them, and what that form is called. */
+  async page(): Promise<{ contentType: string; text: string }> {
+    const registry = Registry.merge([this.#registry, processRegistry()]);
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  #seriesOf(method: DescMethod | undefined, protocol: Protocol): Series {
+    const ofMethod = this.#series.get(method) ?? new Map<Protocol, Series>();
+    this.#series.set(method, ofMethod);
+    let series = ofMethod.get(protocol);
+    if (series === undefined) {
+      const duration = this.#durations.labels(labelOf(method), protocol);
+      series = { duration, byCode: new Map() };
+      ofMethod.set(protocol, series);
+    }
+    return series;
+  }
+
+  #counter(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read?: (counter: Counter) => void,
+  ): Counter {
+    const collect = read && (() => read(counter));
+    const counter: Counter = new Counter({
+      ...this.#common(name, help, labelNames),
+      ...(collect && { collect }),
+    });
+    return counter;
+  }
+
+  #gauge(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read?: (gauge: Gauge) => void,
+  ): Gauge {
+    const collect = read && (() => read(gauge));
+    const gauge: Gauge = new Gauge({
+      ...this.#common(name, help, labelNames),
+      ...(collect && { collect }),
+    });
+    return gauge;
+  }
+
+  #common(name: string, help: string, labelNames: readonly string[]) {
+    return {
+      name: `propusk_${name}`,
+      help,
+      labelNames: [...labelNames],
+      registers: [this.#registry],
+    };
+  }
+}
+
+function isStream(method: DescMethod | undefined): boolean {
+  return method !== undefined && method.methodKind !== 'unary';
+}
