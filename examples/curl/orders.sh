@@ -43,7 +43,7 @@ orders=/v1/accounts/$(jq -nr --arg account "$account" '$account | @uri')/orders
 
 # Decimals are text, so that nothing is lost in a float. The client order id has at most 20
 # characters; sent again with the same id, the order is not placed twice.
-placed=$(jq -n --arg id "sh-$(date +%s)-$$" '{
+placed=$(jq -n --arg id "$(date +%s)-$$" '{
   symbol: "SBER@MISX",
   quantity: {value: "10"},
   side: "SIDE_BUY",

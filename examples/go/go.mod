@@ -1,3 +1,3 @@
 module propusk/examples/go
 
-go 1.26
+go 1.24

@@ -44,7 +44,7 @@ account=${PROPUSK_ACCOUNT:-$(jq -r '.accountIds[0]' <<<"$details")}
 
 # Decimals are text, so that nothing is lost in a float. The client order id has at most 20
 # characters; sent again with the same id, the order is not placed twice.
-placed=$(jq -n --arg account "$account" --arg id "grpc-$(date +%s)-$$" '{
+placed=$(jq -n --arg account "$account" --arg id "$(date +%s)-$$" '{
   account_id: $account,
   symbol: "SBER@MISX",
   quantity: {value: "10"},
