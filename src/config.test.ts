@@ -53,6 +53,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
     { host: '::1', port: 0 },
     ['8080', ':8080', 'host', 'host:', 'host:65536', 'host:x', '::1:80', '[::1]', 'a:1:2', 'a:-1'],
   ],
+  internalListen: ['[::1]:0', { host: '::1', port: 0 }, ['9090', 'host:65536']],
   data: ['some/folder', 'some/folder', ['']],
   database: ['sqlite:a b.db', 'sqlite:a b.db', ['', 'sqlite:', 'a.db', 'postgres://x', 'SQLITE:x']],
   sessionTtlSeconds: [
@@ -60,6 +61,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
     5400,
     ['', '15', '4s', '4999ms', '5500ms', '366d', 'x', '-5s', '1.5m', '15 m', '0s'],
   ],
+  orders: ['paper', 'paper', ['', 'Paper', 'true', 'live']],
   secret: ['any words', 'any words', ['']],
   faults: ['Auth=500', ['Auth=500'], ['']],
   limits: ['Auth=500', ['Auth=500'], ['']],
@@ -145,10 +147,12 @@ test('every bad setting is told, never one alone', () => {
 
 test('without anything there are the documented defaults', () => {
   const config = read(['dev']);
+  const serve = read(['serve'], SERVE_ENV);
   assert.equal(config.mode, 'dev');
-  for (const { name, row } of ROWS) {
+  for (const { name, row, mode } of ROWS) {
     const fallback = row.fallback === undefined ? undefined : row.read(row.fallback);
-    assert.deepEqual(config[name], row.repeatable ? [] : fallback, name);
+    const { [name]: value } = mode === 'dev' ? config : serve;
+    assert.deepEqual(value, row.repeatable ? [] : fallback, name);
   }
   assert.equal(config.sessionTtlSeconds, 903);
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 });

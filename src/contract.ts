@@ -105,7 +105,10 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const admission = new Admission({ reader, grants, store, masterKey, clock, tokensCachedMax });
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
-  const limited = limitedMethods([...CONTRACT, ...extra], readLimits(config.limits).good);
+  const isPaper = (config.orders ?? (config.mode === 'dev' ? 'paper' : 'off')) === 'paper';
+  const venue = isPaper ? await PaperVenue.open({ store, clock, random }) : undefined;
+  const offered = CONTRACT.filter((service) => venue !== undefined || service !== OrdersService);
+  const limited = limitedMethods([...offered, ...extra], readLimits(config.limits).good);
   const keys = new MemoryCounters({ clock, callersMax });
   const addresses = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
@@ -114,8 +117,6 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     methods: [...limited.values()],
     addressCallsMax,
   });
-  const isPaper = (config.orders ?? (config.mode === 'dev' ? 'paper' : 'off')) === 'paper';
-  const venue = isPaper ? await PaperVenue.open({ store, clock, random }) : undefined;
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
   return {
     registrations: [

@@ -325,10 +325,8 @@ test('final orders are told up to 500, the newest; open ones all', async () => {
   const done: string[] = [];
   for (let i = 0; i < 26; i++) {
     const placed = await Promise.all(Array.from({ length: 20 }, () => trader.place()));
-    for (const { orderId } of placed) {
-      await trader.cancel(orderId);
-      done.push(orderId);
-    }
+    await Promise.all(placed.map(({ orderId }) => trader.cancel(orderId)));
+    done.push(...placed.map(({ orderId }) => orderId));
   }
   const last = await trader.place();
   const listed = (await trader.list()).map(({ orderId }) => orderId);

@@ -1,8 +1,6 @@
 /** propusk.simulation.v1.SimulationService: the market of the paper venue, set by hand. */
 import { create } from '@bufbuild/protobuf';
-import { DECIMAL_RULE, parseDecimal } from '../domain/decimal.ts';
-import { type FieldViolation, refuseFields } from '../domain/errors.ts';
-import { isSymbol, SYMBOL_RULE } from '../domain/symbol.ts';
+import { parseDecimal } from '../domain/decimal.ts';
 import {
   SetPriceResponseSchema,
   type SimulationService,
@@ -13,14 +11,11 @@ import type { Simulation } from '../venue/venue.ts';
 /** Makes the service. */
 export function simulationService(simulation: Simulation): ServiceImpl<typeof SimulationService> {
   return {
-    async setPrice({ symbol, price: given }) {
-      const price = parseDecimal(given?.value ?? '');
-      const violations: FieldViolation[] = [];
-      if (!isSymbol(symbol)) violations.push({ field: 'symbol', description: SYMBOL_RULE });
-      if (price === undefined) violations.push({ field: 'price', description: DECIMAL_RULE });
-      if (price === undefined || violations.length > 0) throw refuseFields(violations);
-      await simulation.setPrice(symbol, price);
-      return create(SetPriceResponseSchema, { symbol, price: { value: price } });
+    async setPrice({ symbol, price }) {
+      const text = price?.value ?? '';
+      await simulation.setPrice(symbol, text);
+      const value = parseDecimal(text) ?? text;
+      return create(SetPriceResponseSchema, { symbol, price: { value } });
     },
   };
 }

@@ -88,7 +88,11 @@ function refusalsContract(check: Check): void {
     ]);
     assert.equal(neighbour.status, 'fulfilled');
     assert.equal(clash.status, 'rejected');
-    await refused(Promise.reject(clash.reason), 'CLIENT_ORDER_ID_TAKEN', /a1 .* mine/);
+    await refused(
+      Promise.reject(clash.reason),
+      'CLIENT_ORDER_ID_TAKEN',
+      /another order .* client_order_id/,
+    );
     assert.deepEqual(await ordersOf(store, 'a1'), ['one']);
     assert.equal((await changesOf(store, 'a1')).length, 1);
     assert.deepEqual(await store.trades('a1', 0, 10), []);

@@ -17,7 +17,7 @@
  */
 import type { Clock, Random } from '../domain/clock.ts';
 import { DECIMAL_RULE, parseDecimal } from '../domain/decimal.ts';
-import { AppError, type FieldViolation } from '../domain/errors.ts';
+import { AppError, type FieldViolation, refuseFields } from '../domain/errors.ts';
 import type { Order, OrderState } from '../domain/order.ts';
 import { isSymbol, SYMBOL_RULE } from '../domain/symbol.ts';
 import type { Store } from '../store/store.ts';
@@ -26,8 +26,10 @@ import { type BookLimits, Round } from './round.ts';
 import type { Simulation, Venue } from './venue.ts';
 
 const LIMITS: BookLimits = {
-  accountOpenOrdersMax: 5_000,
-  openOrdersMax: 100_000,
+  // All of an account's orders are told in one answer, 500 final ones with them, and gRPC clients take
+  // 4 MiB as they come: an order with all that it may carry has 2.3 KB.
+  accountOpenOrdersMax: 1_000,
+  openOrdersMax: 20_000,
   pricesMax: 10_000,
 };
 /** Operations in one round; it bounds how long the first one waits for the last. */
@@ -116,10 +118,7 @@ export class PaperVenue implements Venue, Simulation {
     if (!isSymbol(symbol)) violations.push({ field: 'symbol', description: SYMBOL_RULE });
     const exact = parseDecimal(price);
     if (exact === undefined) violations.push({ field: 'price', description: DECIMAL_RULE });
-    if (violations.length > 0 || exact === undefined) {
-      const message = violations.map(({ field, description }) => `${field} ${description}`);
-      throw new AppError('INVALID_REQUEST', message.join('; '), { violations });
-    }
+    if (violations.length > 0 || exact === undefined) throw refuseFields(violations);
     await this.#submit({
       look: async () => undefined,
       apply: (round) => round.setPrice(symbol, exact),

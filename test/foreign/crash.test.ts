@@ -10,6 +10,7 @@ import { restart } from './tools.ts';
 
 const CRASHES = 20;
 const IN_FLIGHT = 64;
+const FLAGS = ['--limit', '1000000000'];
 /** The kill comes this long after the first answer, at most, in milliseconds. */
 const LOAD_MS_MAX = 1500;
 
@@ -96,7 +97,7 @@ function readSessions(folder: string): { sessions: Set<string>; audited: Set<str
 }
 
 test(`${CRASHES} times kill -9: every token that was answered is kept`, async (t) => {
-  let server = await startDev({ args: ['--limit', '1000000'] });
+  let server = await startDev({ args: FLAGS });
   let total = 0;
   try {
     for (let crash = 1; crash <= CRASHES; crash++) {
@@ -107,7 +108,7 @@ test(`${CRASHES} times kill -9: every token that was answered is kept`, async (t
       // Those that were recorded and not answered in time are there in both places too.
       assert.deepEqual(sessions.symmetricDifference(audited), new Set());
 
-      server = await restart(server);
+      server = await restart(server, FLAGS);
       const agent = new http.Agent({ keepAlive: true, maxSockets: IN_FLIGHT });
       await forAll(tokens, async (token) => {
         const answer = await post(agent, `${server.url}/v1/sessions/details`, { token });

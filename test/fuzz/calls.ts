@@ -3,13 +3,15 @@ import { type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
 import { http as httpOption } from '../../src/gen/google/api/annotations_pb.js';
 import { ServerReflection } from '../../src/gen/grpc/reflection/v1/reflection_pb.js';
 import { AuthService } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import { OrdersService } from '../../src/gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
 import { Health } from '../../src/gen/health/v1/health_pb.js';
+import { Caller, method as methodContract } from '../../src/gen/propusk/contract/v1/contract_pb.js';
 import { EchoService } from '../echo-contract.ts';
 import { grpcBody } from './grpc-frames.ts';
 import { jsonBody } from './json.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
-import { HEADER_NAMES, headerValue, numeral, text } from './values.ts';
+import { ACCOUNT, HEADER_NAMES, headerValue, numeral, TOKEN_MARK, text } from './values.ts';
 
 export type Header = readonly [name: string, value: string];
 
@@ -23,12 +25,16 @@ export interface CallInput {
 }
 
 /** `Fail` answers INTERNAL on purpose. */
-const METHODS = [AuthService, AuthService, EchoService, EchoService, Health, ServerReflection]
+const SERVICES = [AuthService, AuthService, EchoService, EchoService, Health, ServerReflection];
+const METHODS = [...SERVICES, OrdersService]
   .flatMap((service) => service.methods as readonly DescMethod[])
   .filter((method) => method.name !== 'Fail');
 
 /** Streams that may rest for as long as their caller lets them. */
-const RESTING = ['SubscribeJwtRenewal', 'SilentStream', 'Watch', 'Silent'];
+const RESTING = [
+  ...['SubscribeJwtRenewal', 'SilentStream', 'Watch', 'Silent'],
+  ...['SubscribeOrders', 'SubscribeTrades'],
+];
 
 interface Route {
   readonly method: DescMethod;
@@ -72,6 +78,7 @@ function segment(random: Random): string {
 
 function pathOf(random: Random, template: string): string {
   const filled = template
+    .replace('{account_id}', (name) => (random.oneIn(5) ? name : ACCOUNT))
     .replace(/\{[\w.]+(?:=([^}]*))?\}/g, (_, pattern?: string) => pattern ?? '*')
     .replace(/\*\*/g, () => random.list(random.below(5), () => segment(random)).join('/'))
     .replace(/\*/g, () => segment(random));
@@ -105,6 +112,12 @@ function extras(random: Random, oneIn: number): Header[] {
   });
 }
 
+/** The genuine token, mostly, where the method's callers show one. */
+function authorization(random: Random, method: DescMethod): Header[] {
+  const isShown = getOption(method, methodContract).caller === Caller.AUTHORIZATION;
+  return isShown && !random.oneIn(8) ? [['authorization', `Bearer ${TOKEN_MARK}`]] : [];
+}
+
 /** REST: bodies, paths and queries. */
 export function restCall(random: Random, service?: string): CallInput {
   const routes = ROUTES.filter(
@@ -118,7 +131,8 @@ export function restCall(random: Random, service?: string): CallInput {
   const hasBody = verb !== 'GET' && verb !== 'HEAD' ? true : random.oneIn(20);
   const body = hasBody ? jsonBody(random, route.method.input) : Buffer.alloc(0);
   const type: Header[] = random.oneIn(2) ? [['content-type', 'application/json']] : [];
-  return { verb, target, headers: [...type, ...extras(random, 4)], body, isAnswered: true };
+  const headers = [...type, ...authorization(random, route.method), ...extras(random, 4)];
+  return { verb, target, headers, body, isAnswered: true };
 }
 
 /** gRPC or gRPC-Web: messages in their frames. */
@@ -134,6 +148,7 @@ export function grpcCall(random: Random, protocol: 'grpc' | 'grpc-web'): CallInp
     ['content-type', `application/${protocol}${type}`],
     ...(protocol === 'grpc' ? [['te', 'trailers'] as const] : []),
     ...(isGzip ? [['grpc-encoding', 'gzip'] as const] : []),
+    ...authorization(random, method),
     ...extras(random, 5),
   ];
   const isAnswered = !RESTING.includes(method.name);

@@ -4,6 +4,9 @@ import type { Random } from './random.ts';
 /** The same in every run, so that inputs can be made again; the server is started with it. */
 export const SECRET = 'psk_the-fuzzers-own-secret';
 
+/** The account that the genuine token holds. */
+export const ACCOUNT = '1899011';
+
 /** Stands for a genuine token, of its length; the run puts the server's own in its place. */
 export const TOKEN_MARK = `${'T'.repeat(64)}.${'T'.repeat(144)}.${'T'.repeat(43)}`;
 
@@ -60,6 +63,7 @@ export function text(random: Random): string {
     [2, () => random.bytes(random.length(24)).toString('base64')],
     [2, () => SECRET],
     [2, () => TOKEN_MARK],
+    [2, () => ACCOUNT],
     [1, () => random.pick(['a', '\u0416', '"', '\\', '\0']).repeat(random.below(3000))],
   ])();
 }

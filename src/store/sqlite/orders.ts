@@ -90,7 +90,7 @@ function addChange(db: Connection, state: OrderState): void {
     db.run(ORDER_WRITE_SQL.addOrder, orderId, accountId, clientOrderId, isOpen, sequence);
   } catch (error) {
     if (sqliteCode(error) !== UNIQUE) throw error;
-    const message = `account ${accountId} has another order with client_order_id ${clientOrderId}`;
+    const message = 'another order of the account has this client_order_id';
     throw new AppError('CLIENT_ORDER_ID_TAKEN', message, { cause: error });
   }
 }
