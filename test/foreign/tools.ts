@@ -44,7 +44,7 @@ export interface Ran {
 }
 
 /** How long a tool may take, in milliseconds. */
-const TOOL_MS_MAX = 180_000;
+const TOOL_MS_MAX = 600_000;
 
 /** Runs a tool to its end. */
 export async function runTool(
