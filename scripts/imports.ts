@@ -86,6 +86,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   transport: {
     all: ['pipeline', 'gen', 'domain/errors.ts', PROTOBUF, 'node:'],
+    types: ['domain/proxies.ts'],
     // The page of documents that dev shows.
     addresses: ['swagger-ui-dist'],
   },

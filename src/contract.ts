@@ -17,6 +17,7 @@ import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
 import { type Registration, register, registerNone } from './pipeline/call.ts';
+import { parseDeadline } from './pipeline/deadline.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
@@ -48,6 +49,8 @@ function readWith<T extends object>(
 export const readFaults = readWith(parseFault);
 /** Reads `--limit`. */
 export const readLimits = readWith(parseLimit);
+/** Reads `--deadline-ms-max`. */
+export const readDeadlines = readWith(parseDeadline);
 
 /** Reads `--shed-first`. */
 export const readShedFirst = readWith((text, services) => {

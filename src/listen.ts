@@ -1,10 +1,19 @@
 /** The listeners of a server: what is on which port, and how they open and end. */
 import type { DescService } from '@bufbuild/protobuf';
 import { type Config, ConfigError } from './config.ts';
-import { CONTRACT, type Contract, readFaults, readShedFirst, SHED_FIRST } from './contract.ts';
+import {
+  CONTRACT,
+  type Contract,
+  readDeadlines,
+  readFaults,
+  readShedFirst,
+  SHED_FIRST,
+} from './contract.ts';
 import type { Clock, Random } from './domain/clock.ts';
+import { TrustedProxies } from './domain/proxies.ts';
 import { followTls, type TlsFiles } from './ops/certificate.ts';
 import { isOffered, type Registration } from './pipeline/call.ts';
+import { deadlinesOf } from './pipeline/deadline.ts';
 import { Faults } from './pipeline/faults.ts';
 import type { Log } from './pipeline/log.ts';
 import type { Metrics } from './pipeline/metrics.ts';
@@ -73,6 +82,7 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
     plain: new Map([...(isDev ? measured : healthy), ...told]),
     limits,
     corsOrigins: config.corsOrigins,
+    proxies: new TrustedProxies(config.trustedProxies),
   });
   metrics.show({
     ...contract.sources,
@@ -141,7 +151,7 @@ function pipelineOf(
   return new Pipeline({
     ...parts,
     registrations: [...services.public, ...services.operators],
-    deadlineMsMax: config.deadlineMsMax,
+    deadlineMsMax: deadlinesOf(readDeadlines(config.deadlineMsMax).good),
     faults: new Faults(readFaults(config.faults).good, parts.draw),
     admit: parts.contract.admit,
     observer: parts.metrics,
@@ -164,6 +174,7 @@ function listenerOf(
   return new Listener({
     tls,
     limits,
+    proxies: options.proxies,
     handle: (exchange) => dispatch.handle(exchange),
     refuse: (exchange, error) => dispatch.refuse(exchange, error),
   });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
-import { makeContract, readFaults, readLimits, readShedFirst } from './contract.ts';
+import { makeContract, readDeadlines, readFaults, readLimits, readShedFirst } from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
 import { listen, type Ports } from './listen.ts';
@@ -90,10 +90,12 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
 }
 
 /** What is wrong with settings, as only the parts that they are for can tell. */
-export function settingFlaws({ faults, limits, shedFirst, masterKey }: Partial<Config>): string[] {
+export function settingFlaws(settings: Partial<Config>): string[] {
+  const { faults, limits, deadlineMsMax, shedFirst, masterKey } = settings;
   const flaws = [
     ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
     ...readLimits(limits ?? []).flaws.map((flaw) => `--limit: ${flaw}`),
+    ...readDeadlines(deadlineMsMax ?? []).flaws.map((flaw) => `--deadline-ms-max: ${flaw}`),
     ...readShedFirst(shedFirst ?? []).flaws.map((flaw) => `--shed-first: ${flaw}`),
   ];
   if (masterKey !== undefined && parseMasterKey(masterKey) === undefined) {

@@ -1,5 +1,6 @@
 /** Every setting, one row each: its flag, what it falls back to, and how its text is read. */
 import { parseDuration } from './domain/duration.ts';
+import { type Network, parseNetwork } from './domain/network.ts';
 
 export type Mode = 'dev' | 'serve';
 
@@ -70,6 +71,12 @@ function count(value: string): number {
 function origin(value: string): string {
   if (URL.canParse(value) && new URL(value).origin === value) return value;
   throw new BadSetting(`"${value}" is not an origin, such as https://example.org`);
+}
+
+function network(value: string): Network {
+  const read = parseNetwork(value);
+  if (typeof read === 'string') throw new BadSetting(read);
+  return read;
 }
 
 function logLevel(value: string): string {
@@ -184,6 +191,12 @@ export const SETTINGS = {
     help: 'origin whose pages may call this service, such as https://example.org; repeatable',
     read: origin,
   }),
+  trustedProxies: setting({
+    flags: '--trusted-proxy <address>',
+    repeatable: true,
+    help: 'address or network, such as 10.0.0.0/8, whose word on who called it is taken; repeatable',
+    read: network,
+  }),
   logLevel: setting({
     flags: '--log-level <level>',
     fallback: 'info',
@@ -237,7 +250,13 @@ export const SETTINGS = {
     1000,
     'HTTP/2 streams at a time on one connection',
   ),
-  deadlineMsMax: limit('--deadline-ms-max <n>', 10_000, 'time for a unary call to be answered'),
+  deadlineMsMax: setting({
+    flags: '--deadline-ms-max <[method=]ms>',
+    repeatable: true,
+    help: 'time for a unary call to be answered, such as Auth=500, or 5000 for all (else 10000); repeatable',
+    group: 'Limits:',
+    read: text,
+  }),
   drainNoticeMs: limit(
     '--drain-notice-ms <n>',
     500,

@@ -36,8 +36,8 @@ suite('the command line', { concurrency: 4 }, () => {
       /PROPUSK_LISTEN: /,
       /--session-ttl: /,
       /PROPUSK_CORS_ORIGIN: /,
-      /--deadline-ms-max: /,
       /--tls-key/,
+      /--deadline-ms-max: "0" is not METHOD=MS/,
     ];
     assertUnusable(await runProgram(args, { env }), ...expected);
   });

@@ -56,6 +56,8 @@ both('a preflight from a configured origin is answered', async (client) => {
         'x-grpc-web',
         'x-user-agent',
         'grpc-timeout',
+        'traceparent',
+        'tracestate',
       ]) {
         assert.ok(allowed.includes(name), name);
       }

@@ -2,76 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { type Client, failureOf, type Headers } from './clients/client.ts';
-import { Four, inEach } from './clients/four.ts';
-import { type InProcess, startHere } from './start.ts';
-
-/** A server whose clocks the test moves, and a client of each protocol. */
-class Scene implements AsyncDisposable {
-  readonly server: InProcess;
-  readonly four: Four;
-  readonly #state: { wallMs: number; monotonicMs: number };
-
-  private constructor(server: InProcess, state: { wallMs: number; monotonicMs: number }) {
-    this.server = server;
-    this.four = new Four(server);
-    this.#state = state;
-  }
-
-  static async start(args: readonly string[] = []): Promise<Scene> {
-    const state = { wallMs: Date.now(), monotonicMs: 1e6 };
-    const clock = { now: () => Math.floor(state.wallMs), monotonic: () => state.monotonicMs };
-    return new Scene(await startHere(args, { clock }), state);
-  }
-
-  get nowMs(): number {
-    return Math.floor(this.#state.wallMs);
-  }
-
-  /** Time goes on. */
-  pass(ms: number): void {
-    this.#state.wallMs += ms;
-    this.#state.monotonicMs += ms;
-  }
-
-  /** Somebody sets the wall clock. */
-  step(ms: number): void {
-    this.#state.wallMs += ms;
-  }
-
-  /** The secret of the demo key with this label. */
-  secretOf(label: string): string {
-    const key = this.server.server.demoKeys.find((each) => each.label === label);
-    assert.ok(key);
-    return key.secret;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.four[Symbol.asyncDispose]();
-    await this.server.stop();
-  }
-}
-
-interface Figures {
-  readonly name: string;
-  readonly limit: number;
-  readonly remaining: number;
-  readonly resetSeconds: number;
-}
-
-/** What the headers or the metadata tell. */
-function figuresOf(headers: Headers): Figures {
-  const policy = /^"([^"]+)";q=(\d+);w=60$/.exec(headers['ratelimit-policy'] ?? '');
-  const left = /^"([^"]+)";r=(\d+);t=(\d+)$/.exec(headers.ratelimit ?? '');
-  assert.ok(policy && left, JSON.stringify(headers));
-  assert.equal(policy[1], left[1]);
-  return {
-    name: String(left[1]),
-    limit: Number(policy[2]),
-    remaining: Number(left[2]),
-    resetSeconds: Number(left[3]),
-  };
-}
+import { type Client, failureOf } from './clients/client.ts';
+import { inEach } from './clients/four.ts';
+import { type Figures, figuresOf, Scene } from './limits-scene.ts';
 
 /** What GetUsageMetrics tells of a method. */
 async function usageOf(scene: Scene, client: Client, token: string, name: string) {

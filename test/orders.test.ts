@@ -177,6 +177,24 @@ inEach(
   },
 );
 
+test('however many fields are wrong, gRPC clients can read it', async () => {
+  const trader = await demo(four.grpc);
+  const leg = { symbol: '', quantity: { value: 'x' }, side: Side.UNSPECIFIED };
+  const order: OrderRequest = {
+    ...{ ...leg, type: OrderType.MULTI_LEG, timeInForce: 9 as TimeInForce },
+    ...{ limitPrice: { value: 'x' }, stopPrice: { value: 'x' }, stopCondition: 9 as StopCondition },
+    ...{ clientOrderId: 'x'.repeat(21), comment: 'x'.repeat(129), validBefore: 9 as ValidBefore },
+    legs: Array(16).fill(leg),
+  };
+  const failure = await failureOf(trader.placing(order));
+  const fields = failure.detail('BadRequest')?.field_violations as { field: string }[];
+  assert.equal(new Set(fields.map(({ field }) => field)).size, 3 + 7 + 16 * 3);
+  const { 'grpc-status-details-bin': details = '', ...rest } = failure.headers;
+  // What gRPC clients take of metadata as they come.
+  const bytes = details.length + JSON.stringify(rest).length + failure.message.length;
+  assert.ok(bytes < 8192 - 500, String(bytes));
+});
+
 const STOP_FIELDS = ['stop_condition', 'stop_price'];
 
 test('a number of an enum that the contract does not know is wrong, not nothing', async () => {
@@ -253,13 +271,13 @@ inEach(
     const { orderId } = await trader.place();
     const levels = secretOf(server, 'demo-levels');
     const stranger = await Trader.signIn(client, levels, COLON_ACCOUNT);
-    for (const work of [
-      trader.get('nothing'),
-      trader.cancel('nothing'),
-      stranger.get(orderId),
-      stranger.cancel(orderId),
+    for (const ask of [
+      () => trader.get('nothing'),
+      () => trader.cancel('nothing'),
+      () => stranger.get(orderId),
+      () => stranger.cancel(orderId),
     ]) {
-      const failure = await failureOf(work);
+      const failure = await failureOf(ask());
       assert.equal(failure.code, 5);
       assert.equal(failure.reason, 'ORDER_NOT_FOUND');
       assert.equal(failure.localized, undefined);

@@ -1,5 +1,6 @@
 /** Deadlines and cancellations: whoever sets them, the caller hears and the service sees. */
 import assert from 'node:assert/strict';
+import http2 from 'node:http2';
 import { after, test } from 'node:test';
 import type { DescMethodUnary } from '@bufbuild/protobuf';
 import { AppError } from '../src/domain/errors.ts';
@@ -8,13 +9,17 @@ import { type CallFailure, endOf, failureOf } from './clients/client.ts';
 import { Four, inEach } from './clients/four.ts';
 import { echoMethod } from './echo-contract.ts';
 import { echoService } from './echo-service.ts';
+import { talk } from './raw.ts';
 import { startHere } from './start.ts';
+import { claimsOf, StepClock, writeKey } from './steps.ts';
 import { lineOf, linesOf, until } from './wait.ts';
 
 const SENTENCE = 'Крайний срок истек до завершения операции';
 const echo = echoService();
+const clock = new StepClock();
 const server = await startHere(['--deadline-ms-max', '150'], {
   extraServices: [echo.registration],
+  clock,
 });
 const four = new Four(server);
 after(async () => {
@@ -100,6 +105,69 @@ inEach(
     await assertLate(failure, 250);
   },
 );
+
+inEach(four.streaming, "a renewal stream outlives the server's deadline", async (client) => {
+  const tokens = client.renewal(server.secret);
+  const first = await tokens.next();
+  // Meanwhile that deadline passes, twice.
+  for (let i = 0; i < 2; i++) await assertLate(await failureOf(client.call(silent, {})), 150);
+  try {
+    clock.offsetMs += 850_000;
+    const next = tokens.next();
+    await writeKey(server.server.store, 'demo');
+    const second = await next;
+    assert.ok(first.value && second.value);
+    assert.notEqual(claimsOf(second.value).jti, claimsOf(first.value).jti);
+  } finally {
+    clock.offsetMs = 0;
+    await tokens.return();
+  }
+});
+
+/** Sends a request of which a part never comes; resolves with its answer's head. */
+function unfinished(session: http2.ClientHttp2Session, path: string, type: string) {
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type });
+  stream.on('error', () => {});
+  stream.write(type === 'application/json' ? '{' : Buffer.from([0, 0, 0, 0, 9]));
+  let text = '';
+  stream.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
+  const answer = new Promise<{ head: http2.IncomingHttpHeaders; text: string }>((resolve) => {
+    stream.on('response', (head) => {
+      stream.on('end', () => resolve({ head, text }));
+    });
+  });
+  return { stream, answer };
+}
+
+test('a method may have a deadline of its own, in every protocol', async () => {
+  const flags = ['60000', 'TokenDetails=120'].flatMap((each) => ['--deadline-ms-max', each]);
+  await using own = await startHere(flags);
+  const session = http2.connect(own.url);
+  const service = '/grpc.tradeapi.v1.auth.AuthService/';
+  const late = 'the deadline of 120 ms passed before the answer';
+  try {
+    const slow = unfinished(session, '/v1/sessions', 'application/json');
+    const rest = await unfinished(session, '/v1/sessions/details', 'application/json').answer;
+    assert.equal(rest.head[':status'], 504);
+    assert.equal(JSON.parse(rest.text).message, late);
+    const grpc = await unfinished(session, `${service}TokenDetails`, 'application/grpc').answer;
+    assert.deepEqual([grpc.head['grpc-status'], grpc.head['grpc-message']], ['4', late]);
+    const path = `${service}TokenDetails`;
+    const web = await unfinished(session, path, 'application/grpc-web+proto').answer;
+    assert.ok(web.text.includes(`grpc-status: 4\r\ngrpc-message: ${late}\r\n`));
+    const lines = ['host: a', 'content-type: application/json', 'content-length: 9'];
+    const head = ['POST /v1/sessions/details HTTP/1.1', ...lines, '', '{'].join('\r\n');
+    const { text } = await talk(own.port, [head]);
+    assert.match(text, /^HTTP\/1\.1 504 /);
+    assert.ok(text.includes(late));
+    // Another method's call, older than all of these, has its own time.
+    assert.equal(slow.stream.closed, false);
+  } finally {
+    session.destroy();
+  }
+});
 
 inEach(four.all, 'a caller that goes away is seen by the service', async (client) => {
   const gone = new AbortController();

@@ -162,6 +162,21 @@ inEach(four.all, 'an answer names its call, and so does its line in the log', as
   assert.equal(refused.reason, 'TOKEN_MALFORMED');
 });
 
+inEach(four.all, 'the log tells the trace that a call says it is a part of', async (client) => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const spanId = 'b7ad6b7169203331';
+  const lineWith = async (metadata: Record<string, string>) => {
+    const { headers } = await failureOf(client.tokenDetails('nonsense', { metadata }));
+    return lineOf(server.log, headers['x-request-id']);
+  };
+  const line = await lineWith({ traceparent: `00-${traceId}-${spanId}-01`, tracestate: 'a=b' });
+  assert.deepEqual([line.traceId, line.spanId], [traceId, spanId]);
+  for (const metadata of [{}, { traceparent: `00-${'0'.repeat(32)}-${spanId}-01` }]) {
+    const bare = await lineWith(metadata);
+    assert.equal('traceId' in bare || 'spanId' in bare, false);
+  }
+});
+
 inEach(four.all, "a caller's own request id is kept if it looks like one", async (client) => {
   const own = `own-${client.protocol}-${client.name.length}:1.2_3`;
   const metadata = { 'x-request-id': own };

@@ -14,3 +14,37 @@ test('callers who are idle are forgotten as others call', () => {
   for (let i = 0; i < 600; i++) counters.take('one', 1_000);
   assert.equal(counters.size, 1);
 });
+
+test('a log takes the room of the calls that were made, not of those that may be', () => {
+  const clock = new TestClock();
+  const counters = new MemoryCounters({ clock, callersMax: 1000 });
+  for (let i = 0; i < 1000; i++) counters.take(`caller ${i}`, 200);
+  assert.equal(counters.room, 1000);
+  for (let calls = 2; calls <= 200; calls++) {
+    counters.take('caller 7', 200);
+    const room: number = counters.room - 999;
+    assert.ok(room >= calls && room < 2 * calls, `${room} for ${calls} calls`);
+  }
+  // Refused calls take none, nor do looks at callers that nobody knows.
+  const full = counters.room;
+  for (let i = 0; i < 1000; i++) counters.take('caller 7', 200);
+  counters.look('nobody', 200);
+  assert.equal(counters.room, full);
+});
+
+test('a log is kept as long as one of its calls is in the window, and dropped then', () => {
+  const clock = new TestClock();
+  const counters = new MemoryCounters({ clock, callersMax: 1 });
+  for (let i = 0; i < 150; i++) counters.take('busy', 200);
+  clock.pass(30_000);
+  counters.take('busy', 200);
+  const { room } = counters;
+  // The burst has left the window, the last call has not.
+  clock.pass(59_999.75);
+  assert.equal(counters.take('other', 200), 'full');
+  assert.deepEqual([counters.size, counters.room], [1, room]);
+  assert.equal(counters.look('busy', 200).remaining, 199);
+  clock.pass(0.25);
+  assert.notEqual(counters.take('other', 200), 'full');
+  assert.deepEqual([counters.size, counters.room], [1, 1]);
+});

@@ -24,6 +24,10 @@ class Log {
     return this.#count;
   }
 
+  get room(): number {
+    return this.#times.length;
+  }
+
   /** The instant of a call, 0 being the oldest. */
   at(index: number): number {
     return this.#times[(this.#first + index) % this.#times.length] as number;
@@ -88,6 +92,11 @@ export class MemoryCounters implements Counters {
   /** Callers held. */
   get size(): number {
     return this.#logs.size;
+  }
+
+  /** Calls that there is room for, of all callers together; what the memory goes for. */
+  get room(): number {
+    return this.#logs.values().reduce((sum, log) => sum + log.room, 0);
   }
 
   take(caller: string, limit: number): Taken | 'full' {

@@ -5,9 +5,7 @@ import Big from 'big.js';
 export const DECIMAL_DIGITS_MAX = 18;
 
 /** What a number must be, for those whose number is not. */
-export const DECIMAL_RULE =
-  'must be a positive decimal in plain notation, such as 10 or 0.5, with at most ' +
-  `${DECIMAL_DIGITS_MAX} digits before the point and ${DECIMAL_DIGITS_MAX} after it`;
+export const DECIMAL_RULE = `must be a positive decimal such as 0.5, of up to ${DECIMAL_DIGITS_MAX} digits on either side`;
 
 /** Digits with digits on both sides of a point, if there is one: no sign, exponent or blank. */
 const PLAIN = new RegExp(`^\\d{1,${DECIMAL_DIGITS_MAX}}(?:\\.\\d{1,${DECIMAL_DIGITS_MAX}})?$`);

@@ -194,8 +194,15 @@ export class AppError extends Error {
   }
 }
 
+/** Violations that a message tells; the details have all. gRPC clients take 8 KiB of both. */
+const VIOLATIONS_TOLD_MAX = 5;
+
 /** The refusal of a request for what its fields hold; the values, which may be secrets, are not told. */
 export function refuseFields(violations: readonly FieldViolation[]): AppError {
-  const message = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
-  return new AppError('INVALID_REQUEST', message, { violations });
+  const told = violations
+    .slice(0, VIOLATIONS_TOLD_MAX)
+    .map(({ field, description }) => `${field} ${description}`);
+  const more = violations.length - told.length;
+  if (more > 0) told.push(`and ${more} more`);
+  return new AppError('INVALID_REQUEST', told.join('; '), { violations });
 }

@@ -23,6 +23,7 @@ export interface CallHead {
   readonly path: string;
   /** Lower-case names; values of repeated headers joined as Node joins them. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Who calls, behind the proxies that are trusted. */
   readonly remoteAddress: string;
   /** The client's own deadline, in milliseconds from now; undefined when it named none. */
   readonly timeoutMs: number | undefined;

@@ -6,8 +6,10 @@ import { WINDOW_MS } from '../domain/quota.ts';
 import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Call, Metadata } from './call.ts';
-import { methodNamed } from './method-name.ts';
+import { numberOf, type PerMethod, parsePerMethod } from './method-name.ts';
 
+/** The highest limit that can be set. */
+const CALLS_MAX = 1e9;
 /** How long a caller waits for whom there is no room to count. */
 const FULL_RETRY_AFTER_MS = 5000;
 
@@ -19,41 +21,31 @@ const NOT_THE_CALLERS: ReadonlySet<Code> = new Set([
   Code.UNAVAILABLE,
 ]);
 
-/** One `--limit`, read. */
-export interface LimitSetting {
-  /** undefined: all that have a limit. */
-  readonly method: DescMethod | undefined;
-  readonly callsMax: number;
-}
-
 /**
  * Reads one limit: `CALLS` for all methods, or `METHOD=CALLS`, in any 60 seconds.
  * @returns the limit, or one sentence that says what is wrong
  */
-export function parseLimit(text: string, services: readonly DescService[]): LimitSetting | string {
-  const [, name, calls] = /^(?:([^=]+)=)?(\d+)$/.exec(text) ?? [];
-  const callsMax = Number(calls);
-  if (!(callsMax >= 1 && callsMax <= 1e9)) {
-    return `"${text}" is not METHOD=CALLS or CALLS, such as TokenDetails=1000 or 1000`;
-  }
-  const method = name === undefined ? undefined : methodNamed(name, services);
-  return typeof method === 'string' ? `"${text}" ${method}` : { method, callsMax };
+export function parseLimit(text: string, services: readonly DescService[]): PerMethod | string {
+  return parsePerMethod(text, services, 'CALLS', CALLS_MAX);
 }
 
-/** The methods that have a limit: the contract's, unless a setting says otherwise; the last counts. */
+/**
+ * The methods that have a limit: the contract's, unless a setting says otherwise; the last counts.
+ * Throws where two have one name: callers, and the counters, know them by it.
+ */
 export function limitedMethods(
   services: readonly DescService[],
-  settings: readonly LimitSetting[],
+  settings: readonly PerMethod[],
 ): ReadonlyMap<DescMethod, LimitedMethod> {
   const limited = new Map<DescMethod, LimitedMethod>();
   for (const method of services.flatMap((service) => service.methods)) {
     const { callsPerMinute } = getOption(method, methodContract);
     if (callsPerMinute === 0) continue;
-    const set =
-      settings.findLast((each) => each.method === method) ??
-      settings.findLast((each) => each.method === undefined);
-    limited.set(method, { name: method.name, callsMax: set?.callsMax ?? callsPerMinute });
+    const callsMax = numberOf(method, settings) ?? callsPerMinute;
+    limited.set(method, { name: method.name, callsMax });
   }
+  const names = new Set(limited.values().map(({ name }) => name));
+  if (names.size < limited.size) throw new Error('two methods of one name would share one limit');
   return limited;
 }
 
@@ -108,7 +100,10 @@ function note(call: Call, taken: Taken | 'full'): AppError | undefined {
   );
 }
 
-/** As draft-ietf-httpapi-ratelimit-headers-10 writes them: `t` is seconds until more is allowed. */
+/**
+ * As draft-ietf-httpapi-ratelimit-headers-11 writes them: `r` calls may be made within the next `t`
+ * seconds; then there will be more.
+ */
 function quotaHeaders({ name, limit, remaining, resetMs }: Quota): Metadata[] {
   return [
     ['ratelimit-policy', `"${name}";q=${limit};w=${WINDOW_MS / 1000}`],

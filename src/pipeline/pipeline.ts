@@ -7,14 +7,14 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { AppError, Code, codeName } from '../domain/errors.ts';
 import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
+import { TIMER_MS_MAX } from './deadline.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
 import type { Observer } from './metrics.ts';
 import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
+import { parseTraceparent } from './trace-context.ts';
 
-/** Node's timers overflow past this many milliseconds; a longer deadline is as good as none. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 /** A caller's own request id is taken over if it looks like one. */
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
@@ -29,8 +29,8 @@ export interface PipelineOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
-  /** Every unary call ends by then, whatever the client asked for. */
-  readonly deadlineMsMax: number;
+  /** When the calls of a method end, whatever the client asked for. */
+  readonly deadlineMsMax: (method: DescMethod) => number;
   readonly faults: Faults;
   readonly admit: Admit;
   readonly shed: Shed;
@@ -167,10 +167,9 @@ export class Pipeline {
     }
   }
 
-  /** Streams have the client's deadline only; unary calls have ours as well. */
+  /** The client's deadline, or ours if that comes first. */
   #armDeadline(call: Call, method: DescMethod): () => void {
-    const own = method.methodKind === 'unary' ? this.#options.deadlineMsMax : TIMER_MS_MAX;
-    const ms = Math.min(call.head.timeoutMs ?? TIMER_MS_MAX, own);
+    const ms = Math.min(call.head.timeoutMs ?? TIMER_MS_MAX, this.#options.deadlineMsMax(method));
     if (ms >= TIMER_MS_MAX) return () => {};
     const late = () =>
       call.end(
@@ -213,6 +212,7 @@ export class Pipeline {
         method: head.method?.name,
         path: head.method === undefined ? withoutSecrets(head.path) : undefined,
         remote: head.remoteAddress,
+        ...parseTraceparent(head.headers.traceparent),
         code: codeName(code),
         reason: error?.options.logReason ?? error?.reason,
         ms: Math.round(ms * 1000) / 1000,

@@ -5,6 +5,8 @@ const ALLOWED_HEADERS = [
   'authorization',
   'content-type',
   'grpc-timeout',
+  'traceparent',
+  'tracestate',
   'x-grpc-web',
   'x-request-id',
   'x-user-agent',

@@ -1,6 +1,7 @@
 /** Decides, from the head of a request alone, which codec takes it. */
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { AppError } from '../domain/errors.ts';
+import type { TrustedProxies } from '../domain/proxies.ts';
 import type { CallHead, Metadata, Protocol } from '../pipeline/call.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import { asAppError } from '../pipeline/status.ts';
@@ -21,6 +22,8 @@ export interface DispatchOptions {
   readonly limits: BodyLimits;
   /** Origins whose pages may call us. */
   readonly corsOrigins: readonly string[];
+  /** Those whose word is taken on where a request came from; undefined: nobody's. */
+  readonly proxies?: TrustedProxies;
 }
 
 /** Segments of a path that the log shows. */
@@ -133,7 +136,8 @@ export class Dispatch {
     protocol: Protocol,
     method: DescMethod | undefined,
   ): { head: CallHead; flaw?: AppError } {
-    const { headers, remoteAddress } = http;
+    const { headers, remoteAddress: peer } = http;
+    const remoteAddress = this.#options.proxies?.remoteAddressOf(peer, headers) ?? peer;
     let timeoutMs: number | undefined;
     let flaw: AppError | undefined;
     try {

@@ -23,6 +23,7 @@ export interface HttpExchange {
   readonly target: string;
   /** Lower-case names. */
   readonly headers: IncomingHttpHeaders;
+  /** Of the peer, which may be a proxy. */
   readonly remoteAddress: string;
   readonly body: Readable;
   /** Sent with every answer, such as the CORS headers of this request's origin. */

@@ -8,6 +8,7 @@ import type http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { AppError } from '../domain/errors.ts';
+import type { TrustedProxies } from '../domain/proxies.ts';
 import type { HttpExchange } from './http.ts';
 import { makeHttp1Server } from './http1-server.ts';
 import { Http2Server } from './http2-server.ts';
@@ -67,10 +68,13 @@ export interface ListenerOptions {
   readonly handle: (exchange: HttpExchange) => void;
   /** Answers what is refused before there is a request to handle. */
   readonly refuse: (exchange: HttpExchange, error: AppError) => void;
+  /** Those that bring the calls of many: the limit of one address is not theirs. */
+  readonly proxies?: TrustedProxies | undefined;
 }
 
 export class Listener {
   readonly #limits: ConnectionLimits;
+  readonly #proxies: TrustedProxies | undefined;
   readonly #http1: http.Server;
   readonly #http2: Http2Server;
   readonly #outer: net.Server;
@@ -81,6 +85,7 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#limits = options.limits;
+    this.#proxies = options.proxies;
     this.#http1 = makeHttp1Server({ ...options, isDraining: () => this.#isDraining });
     this.#http2 = new Http2Server(options);
     this.#outer = options.tls === undefined ? this.#plain() : this.#secure(options.tls);
@@ -167,7 +172,8 @@ export class Listener {
   #take(socket: net.Socket): void {
     const address = socket.remoteAddress ?? '';
     const count = (this.#countOfAddress.get(address) ?? 0) + 1;
-    if (count > this.#limits.connectionsPerAddressMax) {
+    const isTooMany = count > this.#limits.connectionsPerAddressMax;
+    if (isTooMany && this.#proxies?.isTrusted(address) !== true) {
       socket.destroy();
       return;
     }

@@ -64,6 +64,19 @@ test('a stop that was triggered stands for the day on which it was', async (t) =
   assert.equal(withdrawAtMs, NOON_MS + 60 * HOUR_MS, 'when that day ended');
 });
 
+test('a stop that was triggered stands as long as its time in force says', async (t) => {
+  const { store, venue, clock } = await setup(t);
+  const order = stop('110', { type: OrderType.STOP_LIMIT, limitPrice: '50' });
+  const lasting = { ...order, timeInForce: GOOD_TILL_CANCEL };
+  const placed = await venue.place({ ...lasting, validBefore: ValidBefore.END_OF_DAY });
+  await venue.setPrice(SYMBOL, '110');
+  clock.ms += 100 * HOUR_MS;
+  await venue.setPrice(SYMBOL, '51');
+  assert.equal(await statusOf(store, placed), NEW);
+  await venue.setPrice(SYMBOL, '50');
+  assert.equal(await statusOf(store, placed), FILLED);
+});
+
 test('a day that ended while the venue was away is made up for at its start', async (t) => {
   const { store, venue, clock, options } = await setup(t);
   const placed = await venue.place(limit('100'));

@@ -18,7 +18,7 @@ test('what is cancelled is withdrawn, once, and by its own account alone', async
   const { store, venue, clock } = await setup(t);
   const placed = await venue.place(limit('100'));
   await refused(venue.cancel('a2', placed.orderId), 'ORDER_NOT_FOUND');
-  await refused(venue.cancel('a1', 'no-such'), 'ORDER_NOT_FOUND', /a1 has no order no-such/);
+  await refused(venue.cancel('a1', 'no-such'), 'ORDER_NOT_FOUND', /no such order/);
   clock.ms += 7;
   const canceled = await venue.cancel('a1', placed.orderId);
   assert.equal(canceled.withdrawAtMs, NOON_MS + 7);
@@ -50,7 +50,7 @@ test('the same order again gets the first answer again, however long ago', async
   clock.ms += 1;
   assert.deepEqual(await venue.place({ ...order }), first);
   const other = { ...order, quantity: '11' };
-  await refused(venue.place(other), 'CLIENT_ORDER_ID_TAKEN', /client_order_id mine/);
+  await refused(venue.place(other), 'CLIENT_ORDER_ID_TAKEN', /another order .* client_order_id/);
   const elsewhere = await venue.place({ ...order, accountId: 'a2' });
   assert.notEqual(elsewhere.orderId, first.orderId);
   await venue.close();
@@ -83,7 +83,7 @@ test('there is no more room than there is, and room again when an order is done'
   const { venue } = await setup(t, { accountOpenOrdersMax: 2, openOrdersMax: 3, pricesMax: 2 });
   const place = (accountId: string) => venue.place(limit('1', { accountId }));
   const [first] = await Promise.all([place('a1'), place('a1')]);
-  await refused(place('a1'), 'ORDERS_FULL', /a1 has 2 open orders/);
+  await refused(place('a1'), 'ORDERS_FULL', /has 2 open orders/);
   await place('a2');
   await refused(place('a2'), 'ORDERS_FULL', /3 open orders of all accounts/);
   const answers = await Promise.allSettled([

@@ -98,10 +98,10 @@ export class Round implements Draft {
   cancel(accountId: string, orderId: string, recorded: OrderState | undefined): OrderState {
     const state = this.#order(orderId) ?? recorded;
     if (state === undefined || state.order.accountId !== accountId) {
-      throw new AppError('ORDER_NOT_FOUND', `account ${accountId} has no order ${orderId}`);
+      throw new AppError('ORDER_NOT_FOUND', 'the account has no such order');
     }
     if (isFinal(state.status)) {
-      const message = `order ${orderId} is ${nameOf(state.status)}; nothing is left to cancel`;
+      const message = `the order is ${nameOf(state.status)}; nothing is left to cancel`;
       throw new AppError('ORDER_NOT_ACTIVE', message);
     }
     return this.#record(withdrawn(state, OrderStatus.CANCELED, this.#happening()));
@@ -180,7 +180,7 @@ export class Round implements Draft {
   #refuseTooMany(accountId: string): void {
     const { accountOpenOrdersMax, openOrdersMax } = this.#limits;
     if (this.#book.countOf(accountId) + this.#openedBy(accountId) >= accountOpenOrdersMax) {
-      const message = `account ${accountId} has ${accountOpenOrdersMax} open orders; cancel some`;
+      const message = `the account has ${accountOpenOrdersMax} open orders already; cancel some`;
       throw new AppError('ORDERS_FULL', message);
     }
     if (this.#book.size + this.#opened >= openOrdersMax) {
@@ -203,10 +203,8 @@ export class Round implements Draft {
 /** The first answer again, to a retry; another order under the same id is refused. */
 function retried(before: OrderState, order: Order): OrderState {
   if (isSameOrder(before.order, order)) return before;
-  const { accountId, clientOrderId } = order;
   const message =
-    `account ${accountId} has another order with client_order_id ${clientOrderId}; ` +
-    'give each order an id of its own';
+    'another order of the account has this client_order_id; give each order an id of its own';
   throw new AppError('CLIENT_ORDER_ID_TAKEN', message);
 }
 

@@ -5,6 +5,7 @@
 import pino from 'pino';
 import { systemClock, systemRandom } from '../../src/domain/clock.ts';
 import type { Registration } from '../../src/pipeline/call.ts';
+import { deadlinesOf } from '../../src/pipeline/deadline.ts';
 import { Faults } from '../../src/pipeline/faults.ts';
 import { Pipeline } from '../../src/pipeline/pipeline.ts';
 import { RequestMemory } from '../../src/pipeline/request-memory.ts';
@@ -19,7 +20,7 @@ import type { PlainRoutes } from '../../src/transport/plain.ts';
 // biome-ignore lint/suspicious/noExplicitAny: each of them is there, and a number
 export function defaultLimits(): any {
   const limits = Object.entries(SETTINGS).flatMap(([name, row]) =>
-    'group' in row ? [[name, Number(row.fallback)]] : [],
+    'group' in row && 'fallback' in row ? [[name, Number(row.fallback)]] : [],
   );
   return { ...Object.fromEntries(limits), lagMsMax: Number.POSITIVE_INFINITY };
 }
@@ -46,7 +47,7 @@ export function transportAlone(options: TransportAlone): Listener {
     log,
     clock: systemClock,
     random: systemRandom,
-    deadlineMsMax: limits.deadlineMsMax,
+    deadlineMsMax: deadlinesOf([]),
     faults: new Faults([], Math.random),
     admit: (_call, _method, read) => read(),
     shed: new Shed({ ...limits, clock: systemClock, log, first: [], never: [] }),

@@ -1,4 +1,5 @@
 /** What no input may bring about: in an answer, or in the log. */
+import net from 'node:net';
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { Code } from '../../src/domain/errors.ts';
@@ -130,8 +131,13 @@ export function flawOfLine(text: string): string | undefined {
   try {
     const line = JSON.parse(text) as Record<string, unknown>;
     if (Number(line.level) >= ERROR_LEVEL) return `logged as an error: ${text.slice(0, 2000)}`;
-    if (typeof line.requestId === 'string' && line.requestId !== '') return undefined;
-    return `logged without a request id: ${text.slice(0, 2000)}`;
+    if (typeof line.requestId !== 'string' || line.requestId === '') {
+      return `logged without a request id: ${text.slice(0, 2000)}`;
+    }
+    // A peer that is gone at once has none.
+    const isAddress = line.remote === '' || net.isIP(String(line.remote)) !== 0;
+    const isTrace = line.traceId === undefined || /^[0-9a-f]{32}$/.test(String(line.traceId));
+    return isAddress && isTrace ? undefined : `logged what was made up: ${text.slice(0, 2000)}`;
   } catch {
     return `not a line of the log: ${text.slice(0, 2000)}`;
   }

@@ -1,17 +1,20 @@
 /** The readers that need no network, each fed in this process. What throws here is a finding. */
 import assert from 'node:assert/strict';
 import { createSecretKey } from 'node:crypto';
+import net from 'node:net';
 import { Readable } from 'node:stream';
 import { fromBinary, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { ConfigError, readCommandLine } from '../../src/config.ts';
 import { parseDuration } from '../../src/domain/duration.ts';
 import { AppError } from '../../src/domain/errors.ts';
 import { parseMasterKey } from '../../src/domain/master-key.ts';
+import { TrustedProxies } from '../../src/domain/proxies.ts';
 import { isWellFormedSecret } from '../../src/domain/secret.ts';
 import { signToken, TokenReader } from '../../src/domain/token.ts';
 import { AuthService } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { parseFault } from '../../src/pipeline/faults.ts';
 import { RequestMemory } from '../../src/pipeline/request-memory.ts';
+import { parseTraceparent } from '../../src/pipeline/trace-context.ts';
 import { BadSetting, SETTINGS, type Setting } from '../../src/settings.ts';
 import { readBody } from '../../src/transport/body.ts';
 import { type Frame, FrameReader, frame, unpack } from '../../src/transport/grpc/frames.ts';
@@ -153,12 +156,21 @@ function token(random: Random): void {
   else assert.equal(typeof read, 'string', spoilt);
 }
 
+const proxies = new TrustedProxies([{ width: 32, prefix: 10n, restBits: 24n }]);
+
 function headers(random: Random): void {
   const timeout = headerValue(random, 'grpc-timeout');
   const ms = orRefusal(() => parseTimeout(random.oneIn(8) ? [timeout, timeout] : timeout));
   assert.ok(ms instanceof AppError || (Number.isFinite(ms) && Number(ms) >= 0), timeout);
   const flavour = flavourOf(headerValue(random, 'content-type'));
   assert.ok([undefined, 'grpc', 'grpc-web'].includes(flavour));
+  const told = proxies.remoteAddressOf('10.0.0.1', {
+    'x-forwarded-for': random.oneIn(2) ? headerValue(random, 'x-forwarded-for') : undefined,
+    forwarded: random.oneIn(2) ? headerValue(random, 'forwarded') : undefined,
+  });
+  assert.notEqual(net.isIP(told), 0, told);
+  const trace = parseTraceparent(headerValue(random, 'traceparent'));
+  assert.ok(trace === undefined || /^[0-9a-f]{32}$/.test(trace.traceId));
 }
 
 const ROWS = Object.values(SETTINGS) as readonly Setting<unknown>[];

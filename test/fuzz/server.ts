@@ -13,6 +13,7 @@ const FLAGS = [
   ['--listen', '127.0.0.1:0'],
   ['--secret', SECRET],
   ['--cors-origin', 'https://example.org'],
+  ['--trusted-proxy', '127.0.0.0/8'],
   ['--sniff-ms-max', '2000'],
   ['--header-ms-max', '1000'],
   ['--request-ms-max', '1000'],

@@ -95,6 +95,14 @@ function spoil(random: Random, value: string): string {
   return value.slice(0, at) + insert + value.slice(at + random.below(3));
 }
 
+/** What proxies say of who called them. */
+function hops(random: Random, before: string): string[] {
+  return random.list(random.below(4), () => {
+    const node = ['192.0.2.1', '127.0.0.2:80', '"[2001:db8::1]:80"', '::1', 'unknown', '"', '\\"'];
+    return `${random.pick([before, before, '', ';', 'proto=https;'])}${random.pick(node)}`;
+  });
+}
+
 const OWN_VALUES: Readonly<Record<string, (random: Random) => string>> = {
   authorization: (random) =>
     spoil(random, random.pick(['', 'Bearer ', 'bearer ', 'Basic ', 'Bearer  ']) + TOKEN_MARK),
@@ -104,6 +112,9 @@ const OWN_VALUES: Readonly<Record<string, (random: Random) => string>> = {
       random.pick(['', String(random.next()), '0', '00000001', '1', '200', '-1', '1.5']) +
         random.pick(['m', 'S', 'u', 'n', 'M', 'H', 'h', '', 'ms', 'µ']),
     ),
+  traceparent: (random) => spoil(random, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'),
+  'x-forwarded-for': (random) => spoil(random, hops(random, '').join(', ')),
+  forwarded: (random) => spoil(random, hops(random, 'for=').join(', ')),
   'x-request-id': (random) => spoil(random, 'abcXYZ019_.:-'.repeat(random.pick([1, 4, 5, 6, 100]))),
   'content-type': (random) =>
     spoil(
@@ -140,9 +151,4 @@ const OWN_VALUES: Readonly<Record<string, (random: Random) => string>> = {
 };
 
 /** Headers that something reads, or might. */
-export const HEADER_NAMES = [
-  ...Object.keys(OWN_VALUES),
-  'x-whatever',
-  'x-forwarded-for',
-  '__proto__',
-];
+export const HEADER_NAMES = [...Object.keys(OWN_VALUES), 'x-whatever', '__proto__'];

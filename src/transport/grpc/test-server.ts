@@ -127,7 +127,7 @@ export async function startTestServer(behaviour: Partial<Behaviour>): Promise<Te
     log,
     clock,
     random: randomBytes,
-    deadlineMsMax: 10_000,
+    deadlineMsMax: () => 10_000,
     faults: new Faults([], () => 0),
     admit: (_call, _method, read) => read(),
     shed: new Shed({ ...SHED_LIMITS, clock, log, memory, first: [], never: [] }),
