@@ -25,9 +25,15 @@ for entry in $SYSTEM_PACKAGES; do
   command -v "${entry%%=*}" >/dev/null || missing+=("${entry#*=}")
 done
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+php -r 'exit(extension_loaded("curl") ? 0 : 1);' 2>/dev/null || missing+=(php-cli php-curl)
 if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi
 if ! command -v go >/dev/null; then
   printf 'please install Go 1.26 or newer: https://go.dev/dl/\n' >&2
+  exit 1
+fi
+rust=$(rustc --version | cut -d ' ' -f 2) || true
+if ! printf '1.85\n%s\n' "$rust" | sort -C -V; then
+  printf 'please install Rust 1.85 or newer with its cargo: https://rust-lang.org/tools/install\n' >&2
   exit 1
 fi
 
@@ -77,9 +83,14 @@ if [ "$(cat "$folder/gateway.version" 2>/dev/null)" != "$sum" ] || [ ! -x "$fold
   printf '%s\n' "$sum" >"$folder/gateway.version"
 fi
 
-# word by word: the list has one package a line
-# shellcheck disable=SC2086
-set -- $PYTHON_PACKAGES
+# the Rust example, which brings what the documented Rust sample needs: the tests build without network
+crate=(--locked --manifest-path examples/rust/Cargo.toml)
+retry cargo fetch --quiet "${crate[@]}"
+cargo build --quiet --offline "${crate[@]}" --target-dir "$folder/cargo"
+
+# word by word: the lists have one package a line
+# shellcheck disable=SC2046,SC2086
+set -- $(cat examples/*/requirements.txt) $PYTHON_PACKAGES
 if [ "$(cat "$folder/python.version" 2>/dev/null)" != "$*" ]; then
   rm -rf "$folder/python"
   python3 -m venv "$folder/python"

@@ -1,40 +1,22 @@
 /** The docs page in a real browser: it shows the contract, sends requests, and stays at home. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { startDev } from '../start.ts';
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-/** What a browser does by itself must not look like what the page does. */
-const QUIET = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { type Browser, startBrowser } from './browser.ts';
 
 let server: Awaited<ReturnType<typeof startDev>>;
-let profile: string;
-let browser: BrowserContext;
+let browser: Browser;
 
 before(async () => {
   server = await startDev({ args: [] });
-  profile = await mkdtemp(join(tmpdir(), 'propusk-docs-'));
-  browser = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM,
-    headless: true,
-    args: QUIET,
-  });
+  browser = await startBrowser();
 });
 
 after(async () => {
-  await browser?.close();
+  await browser?.[Symbol.asyncDispose]();
   await server?.stop();
-  if (profile !== undefined) await rm(profile, { recursive: true, force: true });
 });
 
 /** What a visit to the page brought about. */
@@ -46,7 +28,7 @@ interface Visit {
 
 /** Opens the page, and notes what it asks for and what goes wrong from its first moment. */
 async function visit(): Promise<Visit> {
-  const page = await browser.newPage();
+  const page = await browser.context.newPage();
   const { origin } = new URL(server.url);
   const foreignUrls: string[] = [];
   const errors: string[] = [];

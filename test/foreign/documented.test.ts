@@ -1,64 +1,27 @@
 /**
- * The requests of the API's public documentation, word for word: only the host and the secret are
- * put in, and each tool is told by its own environment variable whom to trust.
+ * Signing in and the details of a token as the API's public documents have them: only the host and
+ * the secret are put in, and each tool is told by its own environment variable whom to trust.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type InChild, startDev } from '../start.ts';
-import { DEMO_DETAILS, runTool, tool } from './tools.ts';
+import { documentOf, sampleOf, signInOf, withOwn } from './samples.ts';
+import { DEMO_DETAILS, runTool, tool, trusting } from './tools.ts';
 
-const PYTHON = readFileSync(path.join(import.meta.dirname, 'python', 'documented.py'), 'utf8');
-const CURL = `TOKEN=$(curl -s -X POST 'https://api.finam.ru/v1/sessions' \\
-  -H 'Content-Type: application/json' \\
-  -d '{"secret":"YOUR_API_TOKEN"}' | jq -r '.token')
-`;
-const JAVASCRIPT = `const authResponse = await fetch('https://api.finam.ru/v1/sessions', {
-  method: 'POST',
-  headers: { 'Content-Type': 'application/json' },
-  body: JSON.stringify({"secret":"YOUR_API_TOKEN"})
-});
-const { token } = await authResponse.json();
-`;
-const GRPCURL = `grpcurl \\
-  -d '{
-  "token": "YOUR_TOKEN"
-}' \\
-  api.finam.ru:443 grpc.tradeapi.v1.auth.AuthService/TokenDetails`;
-/** The documented request for the details, as a request file. */
-const DETAILS = `POST /v1/sessions/details
-Content-Type: application/json
-
-{
-  "token": "YOUR_TOKEN"
-}`;
+const REST = documentOf('rest-token-details.md');
+const GRPC = documentOf('grpc-token-details.md');
+const CURL = `${signInOf(sampleOf(REST, 'cURL'))}\n`;
 
 let server: InChild;
-/** For the tools that take the certificates that they trust from their environment. */
 let trust: Record<string, string>;
 
 before(async () => {
   server = await startDev({ args: ['--tls'] });
-  const roots = path.join(server.folder, 'tls.crt');
-  trust = {
-    CURL_CA_BUNDLE: roots,
-    REQUESTS_CA_BUNDLE: roots,
-    NODE_EXTRA_CA_CERTS: roots,
-    SSL_CERT_FILE: roots,
-  };
+  trust = trusting(path.join(server.folder, 'tls.crt'));
 });
 
 after(() => server.stop());
-
-/** The documented text, for this server. */
-function here(text: string, token = ''): string {
-  return text
-    .replaceAll('api.finam.ru:443', server.authority)
-    .replaceAll('api.finam.ru', server.authority)
-    .replaceAll('YOUR_API_TOKEN', server.secret)
-    .replaceAll('YOUR_TOKEN', token);
-}
 
 /** What the documented text prints when a tool runs it. */
 async function printed(name: string, ...args: string[]): Promise<string> {
@@ -70,7 +33,9 @@ async function printed(name: string, ...args: string[]): Promise<string> {
 /** Sends the documented request for the details and looks at the documented answer. */
 async function assertGood(token: string): Promise<void> {
   assert.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/);
-  const [head = '', body = ''] = here(DETAILS, token).split('\n\n');
+  const [, request = ''] = /Пример HTTP запроса:\n(.*?\n })\n/s.exec(GRPC) ?? [];
+  const own = withOwn(request.replace(/^ /gm, ''), { ...server, token });
+  const [head = '', body = ''] = own.split('\n\n');
   const [line = '', ...headers] = head.split('\n');
   const [verb = '', target = ''] = line.split(' ');
   const sent = [...headers.flatMap((header) => ['-H', header]), '-d', body];
@@ -87,21 +52,23 @@ async function assertGood(token: string): Promise<void> {
 
 test('cURL', async () => {
   tool('jq');
-  await assertGood(await printed('bash', '-euc', `${here(CURL)}echo "$TOKEN"`));
+  await assertGood(await printed('bash', '-euc', `${withOwn(CURL, server)}echo "$TOKEN"`));
 });
 
 test('Python with requests', async () => {
-  await assertGood(await printed('python', '-c', here(PYTHON)));
+  const program = `${withOwn(signInOf(sampleOf(REST, 'Python')), server)}\nprint(token)`;
+  await assertGood(await printed('python', '-c', program));
 });
 
 test('JavaScript with fetch', async () => {
-  const program = `${here(JAVASCRIPT)}console.log(token);`;
+  const program = `${withOwn(signInOf(sampleOf(REST, 'JavaScript')), server)}\nconsole.log(token);`;
   await assertGood(await printed(process.execPath, '--input-type=module', '-e', program));
 });
 
 test('grpcurl', async () => {
   tool('grpcurl');
-  const token = await printed('bash', '-euc', `${here(CURL)}echo "$TOKEN"`);
-  const answer = await printed('bash', '-euc', here(GRPCURL, token));
+  const token = await printed('bash', '-euc', `${withOwn(CURL, server)}echo "$TOKEN"`);
+  const sample = sampleOf(GRPC, 'grpcurl').replace('"string"', `"${token}"`);
+  const answer = await printed('bash', '-euc', withOwn(sample, server));
   assert.deepEqual(JSON.parse(answer).accountIds, DEMO_DETAILS.account_ids);
 });

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startDev, temporaryFolder } from '../start.ts';
-import { runTool } from './tools.ts';
+import { madePair, runTool } from './tools.ts';
 
 /** One check's result. */
 interface Finding {
@@ -93,22 +93,10 @@ function tell(name: string, findings: readonly Finding[]): void {
   process.stdout.write(`testssl, ${name}: ${findings.length} findings: ${counts.join(', ')}\n`);
 }
 
-/** The flags of a pair of files with a key that the server would not make itself. */
-async function rsaPair(): Promise<string[]> {
-  const folder = temporaryFolder();
-  const [cert, key] = [path.join(folder, 'rsa.crt'), path.join(folder, 'rsa.key')];
-  const names = 'subjectAltName=DNS:localhost,IP:127.0.0.1';
-  const made = await runTool('openssl', [
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-sha256', '-noenc', '-days', '90'],
-    ...['-subj', '/CN=localhost', '-addext', names, '-out', cert, '-keyout', key],
-  ]);
-  assert.equal(made.code, 0, made.stderr);
-  return ['--tls-cert', cert, '--tls-key', key];
-}
-
-const CERTIFICATES: Readonly<Record<string, () => Promise<string[]>>> = {
+const CERTIFICATES: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   'the self-signed certificate': async () => ['--tls'],
-  'an RSA certificate': rsaPair,
+  // A key that the server would not make itself.
+  'an RSA certificate': async () => (await madePair('-newkey', 'rsa:2048')).flags,
 };
 
 test('nothing above low is found in our TLS', { concurrency: true }, async (t) => {

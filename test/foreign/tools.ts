@@ -2,11 +2,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { type InChild, startDev } from '../start.ts';
+import { type InChild, startDev, temporaryFolder } from '../start.ts';
 
-const FOLDER = path.join(import.meta.dirname, '..', '..', '.foreign');
+/** Where scripts/install-foreign.sh puts things. */
+export const FOLDER = path.join(import.meta.dirname, '..', '..', '.foreign');
 
-/** Where what scripts/install-foreign.sh builds or downloads lies: a tool, or the messages of one. */
+/** Where what it builds or downloads lies: a tool, or the messages of one. */
 const INSTALLED: Readonly<Record<string, string>> = {
   grpcurl: path.join(FOLDER, 'bin', 'grpcurl'),
   'grpcurl-v1alpha': path.join(FOLDER, 'bin', 'grpcurl-v1alpha'),
@@ -43,7 +44,7 @@ export interface Ran {
 }
 
 /** How long a tool may take, in milliseconds. */
-const TOOL_MS_MAX = 180_000;
+const TOOL_MS_MAX = 600_000;
 
 /** Runs a tool to its end. */
 export async function runTool(
@@ -69,6 +70,35 @@ export async function runTool(
     child.once('close', (status) => resolve(status));
   });
   return { code, stdout, stderr };
+}
+
+/** The environment in which tools trust this file of certificates, each by a variable of its own. */
+export function trusting(roots: string): Record<string, string> {
+  return {
+    CURL_CA_BUNDLE: roots,
+    REQUESTS_CA_BUNDLE: roots,
+    NODE_EXTRA_CA_CERTS: roots,
+    SSL_CERT_FILE: roots,
+  };
+}
+
+/** A certificate that OpenSSL has made, and the flags that have a server use it. */
+export interface Pair {
+  readonly certFile: string;
+  readonly flags: readonly string[];
+}
+
+/** Makes a self-signed certificate for this machine; `args` say of what kind. */
+export async function madePair(...args: string[]): Promise<Pair> {
+  const folder = temporaryFolder();
+  const [certFile, keyFile] = [path.join(folder, 'made.crt'), path.join(folder, 'made.key')];
+  const made = await runTool('openssl', [
+    ...['req', '-x509', ...args, '-sha256', '-noenc', '-days', '90', '-subj', '/CN=localhost'],
+    ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-out', certFile],
+    ...['-keyout', keyFile],
+  ]);
+  if (made.code !== 0) throw new Error(`openssl made no certificate: ${made.stderr}`);
+  return { certFile, flags: ['--tls-cert', certFile, '--tls-key', keyFile] };
 }
 
 /** Stops a server, and starts it again on the same port and data with the same flags. */

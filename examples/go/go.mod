@@ -1,0 +1,3 @@
+module propusk/examples/go
+
+go 1.24
