@@ -97,7 +97,8 @@ async function makeCertificate(
     signingAlgorithm: algorithm,
     keys,
     extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
+      // Not an authority: rustls takes no certificate that is both its own authority and a server's.
+      new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       new x509.SubjectAlternativeNameExtension(
         names.map((value) => ({ type: net.isIP(value) ? 'ip' : 'dns', value })),

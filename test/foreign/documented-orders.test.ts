@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type InChild, startDev, temporaryFolder, unique } from '../start.ts';
 import { documentOf, sampleOf, type Values, withOwn, withValues } from './samples.ts';
-import { DEMO_DETAILS, FOLDER, madePair, type Pair, runTool, trusting } from './tools.ts';
+import { DEMO_DETAILS, FOLDER, runTool, trusting } from './tools.ts';
 
 const DOCUMENT = documentOf('rest-token-details.md');
 const [ACCOUNT = ''] = DEMO_DETAILS.account_ids;
@@ -82,7 +82,8 @@ interface Language {
 const CRATE = path.join(FOLDER, 'documented-rust');
 
 let server: InChild;
-let pair: Pair;
+/** What its clients are to trust. */
+let certFile: string;
 /** Reads and places by itself, to see what the samples leave behind. */
 let token: string;
 
@@ -92,10 +93,8 @@ before(async () => {
   for (const file of ['Cargo.toml', 'Cargo.lock']) {
     copyFileSync(path.join(example, file), path.join(CRATE, file));
   }
-  // Rustls takes no certificate for a server's that is also one of an authority's.
-  const leaf = ['-addext', 'basicConstraints=critical,CA:FALSE'];
-  pair = await madePair('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', ...leaf);
-  server = await startDev({ args: pair.flags });
+  server = await startDev({ args: ['--tls'] });
+  certFile = path.join(server.folder, 'tls.crt');
   token = (await call('POST', '/v1/sessions', { secret: server.secret })).token;
 });
 
@@ -114,7 +113,7 @@ async function ordersNow(): Promise<{ order: Record<string, unknown> }[]> {
 }
 
 async function printed(name: string, ...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTool(name, args, trusting(pair.certFile));
+  const { code, stdout, stderr } = await runTool(name, args, trusting(certFile));
   assert.equal(code, 0, stderr);
   return stdout;
 }
@@ -154,7 +153,7 @@ const LANGUAGES: readonly Language[] = [
     run: (program) => {
       const file = written('sample.php', `${program}\necho json_encode($data);\n`);
       // The one tool here whose trust is no variable of the environment.
-      return printed('php', '-d', `curl.cainfo=${pair.certFile}`, file);
+      return printed('php', '-d', `curl.cainfo=${certFile}`, file);
     },
   },
   {
