@@ -85,7 +85,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     types: ['grants', 'counters', 'pino'],
   },
   transport: {
-    all: ['pipeline', 'gen', 'domain/errors.ts', PROTOBUF, 'node:'],
+    all: ['pipeline', 'gen', 'domain/errors.ts', 'domain/network.ts', PROTOBUF, 'node:'],
     types: ['domain/proxies.ts'],
     // The page of documents that dev shows.
     addresses: ['swagger-ui-dist'],

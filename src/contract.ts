@@ -109,7 +109,9 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
   const isPaper = (config.orders ?? (config.mode === 'dev' ? 'paper' : 'off')) === 'paper';
-  const venue = isPaper ? await PaperVenue.open({ store, clock, random }) : undefined;
+  const { openOrdersMax, accountOpenOrdersMax } = config;
+  const bounds = { openOrdersMax, accountOpenOrdersMax };
+  const venue = isPaper ? await PaperVenue.open({ store, clock, random, ...bounds }) : undefined;
   const offered = CONTRACT.filter((service) => venue !== undefined || service !== OrdersService);
   const limited = limitedMethods([...offered, ...extra], readLimits(config.limits).good);
   const keys = new MemoryCounters({ clock, callersMax });

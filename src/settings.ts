@@ -232,6 +232,12 @@ export const SETTINGS = {
     200,
     'calls from one address in any 60 s that show no valid secret or token',
   ),
+  openOrdersMax: limit('--open-orders-max <n>', 20_000, 'orders open on the paper venue'),
+  accountOpenOrdersMax: limit(
+    '--account-open-orders-max <n>',
+    1000,
+    'orders of one account open there; GetOrders tells them all in one answer',
+  ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
   headerBytesMax: limit('--header-bytes-max <n>', 16_384, 'bytes of all request headers'),

@@ -212,6 +212,29 @@ test('guesses count for their address, and honest callers from there go on', asy
   assert.equal((await four.rest1.send('POST', '/v1/sessions', { body: '{' })).status, 400);
 });
 
+test('who held a good token hears that it is over, whatever others of the address guess', async () => {
+  await using scene = await Scene.start(['--address-calls-max', '3', '--limit', 'TokenDetails=5']);
+  const { four, server } = scene;
+  const token = await four.rest1.auth(server.secret);
+  scene.pass(16 * 60_000);
+  const ask = async (client: Client, text: string) => {
+    const { code, headers } = await failureOf(client.tokenDetails(text));
+    const { name, remaining } = figuresOf(headers);
+    return [code, name, remaining];
+  };
+  // What was good once and what never was look alike.
+  assert.deepEqual(await ask(four.grpc, token), [16, 'address', 2]);
+  assert.deepEqual(await ask(four.grpc, 'a.b.c'), [16, 'address', 1]);
+  assert.deepEqual(await ask(four.web, 'a.b.c'), [16, 'address', 0]);
+  assert.deepEqual(await ask(four.web, 'a.b.c'), [8, 'address', 0]);
+  for (let i = 0; i < 5; i++) {
+    assert.deepEqual(await ask(four.all[i % 4] as Client, token), [16, 'address', 0]);
+  }
+  // Such calls count for the key.
+  assert.deepEqual(await ask(four.rest2, token), [8, 'address', 0]);
+  assert.ok(await four.rest1.auth(server.secret));
+});
+
 test('with callersMax callers at a time a new one hears 503, and nobody is forgotten', async () => {
   await using scene = await Scene.start(['--callers-max', '2', '--limit', 'Auth=1']);
   const { four, server } = scene;

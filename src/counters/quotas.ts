@@ -1,5 +1,5 @@
 /** The limits of methods, per caller, and what is left of them. */
-import type { Grant } from '../domain/grant.ts';
+import type { KnownKey } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Counters, Usage } from './counters.ts';
 
@@ -45,9 +45,9 @@ export class Quotas {
   }
 
   /** Counts a call of a key, unless that is one too many; 'full' when there is no room to count. */
-  async take(method: LimitedMethod, grant: Grant): Promise<Taken | 'full'> {
+  async take(method: LimitedMethod, key: KnownKey): Promise<Taken | 'full'> {
     const { keys } = this.#options;
-    const taken = keys.take(callerOf(method, grant), callsMaxOf(method, grant));
+    const taken = keys.take(callerOf(method, key), callsMaxOf(method, key));
     const usage = taken instanceof Promise ? await taken : taken;
     return usage === 'full' ? usage : { name: method.name, ...usage };
   }
@@ -60,21 +60,21 @@ export class Quotas {
   }
 
   /** What a key has left of each method. */
-  of(grant: Grant): Promise<Quota[]> {
+  of(key: KnownKey): Promise<Quota[]> {
     const { keys, methods } = this.#options;
     return Promise.all(
       methods.map(async (method) => {
-        const usage = await keys.look(callerOf(method, grant), callsMaxOf(method, grant));
+        const usage = await keys.look(callerOf(method, key), callsMaxOf(method, key));
         return { name: method.name, ...usage };
       }),
     );
   }
 }
 
-function callerOf(method: LimitedMethod, grant: Grant): string {
-  return `${method.name} ${grant.keyId}`;
+function callerOf(method: LimitedMethod, key: KnownKey): string {
+  return `${method.name} ${key.keyId}`;
 }
 
-function callsMaxOf(method: LimitedMethod, grant: Grant): number {
-  return grant.callsMax[method.name] ?? method.callsMax;
+function callsMaxOf(method: LimitedMethod, key: KnownKey): number {
+  return key.callsMax[method.name] ?? method.callsMax;
 }

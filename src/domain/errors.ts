@@ -148,6 +148,13 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** A key, as far as counting its calls needs it. */
+export interface KnownKey {
+  readonly keyId: string;
+  /** Limits of its own: calls in any 60 seconds by the method's name. */
+  readonly callsMax: Readonly<Record<string, number>>;
+}
+
 export interface AppErrorOptions {
   /** What really happened; logged, never sent. */
   readonly cause?: unknown;
@@ -159,6 +166,8 @@ export interface AppErrorOptions {
   readonly violations?: readonly FieldViolation[];
   /** The limit that was hit, in requests a minute; sent as QuotaFailure. */
   readonly limitPerMinute?: number;
+  /** Whose call it was, where the caller is known and refused all the same: it counts for that key. */
+  readonly knownKey?: KnownKey;
   /** What the log says where the caller must not know, such as `TOKEN_EXPIRED`. */
   readonly logReason?: string;
 }

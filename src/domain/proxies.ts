@@ -4,9 +4,12 @@ import { isOf, type Network, parseIp, withoutZone } from './network.ts';
 /** A node of RFC 7239: an IPv4 address or a bracketed IPv6 one, with a port or without. */
 const NODE = /^(?:\[([^\]]*:[^\]]*)\]|([^:[\]]*))(?::(?:\d{1,5}|_[\w.-]+))?$/;
 const TOKEN = "[!#$%&'*+.^_`|~\\w-]+";
-/** `name=value` up to the next semicolon; between two of those may also be nothing. */
+/**
+ * `name=value` up to the next semicolon; between two of those may also be nothing. Blanks are matched
+ * in one way only: where two ways lead through them, a long row of them takes for ever.
+ */
 const PAIR = new RegExp(
-  `[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)"))?[ \\t]*(?:;|$)`,
+  `[ \\t]*(?:(${TOKEN})=(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)")[ \\t]*)?(?:;|$)`,
   'y',
 );
 

@@ -3,7 +3,7 @@
  * find leaked ones. Secrets that others made are taken as they are: only their HMAC is kept.
  */
 import { createHash } from 'node:crypto';
-import { AppError } from './errors.ts';
+import { AppError, type KnownKey } from './errors.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const PREFIX = 'psk_';
@@ -44,10 +44,10 @@ export function isWellFormedSecret(secret: string): boolean {
 }
 
 /** The one refusal of a secret, whatever is wrong with it, and of the sessions that it opened. */
-export function refuseSecret(logReason: string): AppError {
+export function refuseSecret(logReason: string, knownKey?: KnownKey): AppError {
   return new AppError(
     'SECRET_INVALID',
     'the secret is unknown, revoked, expired or empty; check the API key',
-    { logReason },
+    { logReason, ...(knownKey && { knownKey }) },
   );
 }

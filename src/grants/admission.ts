@@ -1,6 +1,6 @@
 /** From what a caller shows, a secret or a token, to who it is and what that key may do now. */
 import type { Clock } from '../domain/clock.ts';
-import { AppError } from '../domain/errors.ts';
+import { AppError, type KnownKey } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import { refuseSecret } from '../domain/secret.ts';
@@ -47,7 +47,9 @@ export class Admission {
     const held = grants.of(claims.keyId);
     const grant = held instanceof Promise ? await held : held;
     // After the wait: what happened meanwhile counts.
-    if (claims.expiresAt * 1000 <= clock.now()) throw refuseToken('TOKEN_EXPIRED');
+    if (claims.expiresAt * 1000 <= clock.now()) {
+      throw refuseToken('TOKEN_EXPIRED', knownKeyOf(claims.keyId, grant));
+    }
     return this.#callerOf(claims, grant);
   }
 
@@ -77,16 +79,17 @@ export class Admission {
    */
   async ofKey(keyId: string): Promise<Grant> {
     const grant = await this.#options.grants.of(keyId);
-    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
-    if (grant.refusal !== null) throw refuseSecret(grant.refusal);
+    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN', knownKeyOf(keyId, grant));
+    if (grant.refusal !== null) throw refuseSecret(grant.refusal, grant);
     return grant;
   }
 
   #callerOf(claims: Claims, grant: Grant | undefined): Caller {
     const isRevoked = this.#options.grants.isSessionRevoked(claims.sessionId);
-    if (isRevoked) throw refuseToken('SESSION_REVOKED');
-    if (grant === undefined) throw refuseToken('KEY_UNKNOWN');
-    if (grant.refusal !== null) throw refuseToken(grant.refusal);
+    const knownKey = knownKeyOf(claims.keyId, grant);
+    if (isRevoked) throw refuseToken('SESSION_REVOKED', knownKey);
+    if (grant === undefined) throw refuseToken('KEY_UNKNOWN', knownKey);
+    if (grant.refusal !== null) throw refuseToken(grant.refusal, knownKey);
     return { claims, grant };
   }
 
@@ -108,10 +111,15 @@ export class Admission {
   }
 }
 
-function refuseToken(logReason: string): AppError {
+/** The key of a genuine token or secret, also where it is there no more. */
+function knownKeyOf(keyId: string, grant: Grant | undefined): KnownKey {
+  return grant ?? { keyId, callsMax: {} };
+}
+
+function refuseToken(logReason: string, knownKey?: KnownKey): AppError {
   return new AppError(
     'TOKEN_INVALID',
     'the token is malformed, forged, expired, revoked or empty; sign in again',
-    { logReason },
+    { logReason, ...(knownKey && { knownKey }) },
   );
 }

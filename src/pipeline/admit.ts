@@ -39,7 +39,7 @@ export function admitter(authenticator: Authenticator, access: Access, limiter: 
       return request;
     } catch (thrown) {
       const error = asAppError(thrown);
-      throw call.caller === undefined ? await limiter.countUnknown(call, method, error) : error;
+      throw call.caller === undefined ? await limiter.countRefused(call, method, error) : error;
     }
   };
 }

@@ -71,12 +71,19 @@ export class Limiter {
   }
 
   /**
-   * Counts a call whose caller cannot be told for the address that it came from.
+   * Counts a call that was refused for what it showed, for the address that it came from: whether that
+   * was made up, or was good once, is not for others to find out. But who held a key must hear that it
+   * is over, whatever others of the address do: such calls are then counted for the key.
    * @returns what the caller hears: `error`, until the address has used what it may
    */
-  async countUnknown(call: Call, method: DescMethod, error: AppError): Promise<AppError> {
-    if (!this.#methods.has(method) || NOT_THE_CALLERS.has(error.code)) return error;
-    return note(call, await this.#quotas.takeOfAddress(call.head.remoteAddress)) ?? error;
+  async countRefused(call: Call, method: DescMethod, error: AppError): Promise<AppError> {
+    const limited = this.#methods.get(method);
+    if (limited === undefined || NOT_THE_CALLERS.has(error.code)) return error;
+    const refusal = note(call, await this.#quotas.takeOfAddress(call.head.remoteAddress));
+    const { knownKey } = error.options;
+    if (refusal === undefined || knownKey === undefined) return refusal ?? error;
+    const taken = await this.#quotas.take(limited, knownKey);
+    return taken !== 'full' && taken.isAllowed ? error : refusal;
   }
 }
 

@@ -116,6 +116,8 @@ class Sessions {
       issuedAt,
       expiresAt: issuedAt + this.#options.sessionTtlSeconds,
     };
+    // Nothing is recorded for a caller who is gone or was told no.
+    if (call.ended !== undefined) throw call.ended;
     if (!(await this.#record(claims, request, call))) throw refuseSecret('KEY_REVOKED');
     return { token: signToken(claims, signingKey), claims };
   }

@@ -32,14 +32,14 @@ export function ordersService({
 }: OrdersOptions): ServiceImpl<typeof OrdersService, 'placeSLTPOrder' | 'subscribeOrderTrade'> {
   const feed = new OrderFeed(store);
   return {
-    async placeOrder(request) {
+    async placeOrder(request, { signal }) {
       const checked = checkOrder(request, random);
       if ('violations' in checked) throw refuseFields(checked.violations);
-      return orderStateMessage(await venue.place(checked.order));
+      return orderStateMessage(await venue.place(checked.order, signal));
     },
 
-    async cancelOrder({ accountId, orderId }) {
-      return orderStateMessage(await venue.cancel(accountId, orderId));
+    async cancelOrder({ accountId, orderId }, { signal }) {
+      return orderStateMessage(await venue.cancel(accountId, orderId, signal));
     },
 
     async getOrders({ accountId }) {

@@ -8,6 +8,7 @@ import type http from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { AppError } from '../domain/errors.ts';
+import { networkOf } from '../domain/network.ts';
 import type { TrustedProxies } from '../domain/proxies.ts';
 import type { HttpExchange } from './http.ts';
 import { makeHttp1Server } from './http1-server.ts';
@@ -170,10 +171,11 @@ export class Listener {
 
   /** Counts a connection, in all and for its address, as long as it is open. */
   #take(socket: net.Socket): void {
-    const address = socket.remoteAddress ?? '';
+    const peer = socket.remoteAddress ?? '';
+    const address = networkOf(peer);
     const count = (this.#countOfAddress.get(address) ?? 0) + 1;
     const isTooMany = count > this.#limits.connectionsPerAddressMax;
-    if (isTooMany && this.#proxies?.isTrusted(address) !== true) {
+    if (isTooMany && this.#proxies?.isTrusted(peer) !== true) {
       socket.destroy();
       return;
     }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AppError } from '../domain/errors.ts';
 import { OrderStatus } from '../domain/order.ts';
 import { refused } from '../store/contract-checks.ts';
 import { placed } from '../store/contract-samples.ts';
@@ -126,6 +127,26 @@ test('nothing is answered before it is recorded; what waits meanwhile shares the
   release();
   await Promise.all([...first, ...then]);
   assert.deepEqual(faults.recordings, [2, 20]);
+});
+
+test('what nobody waits for any more is not begun', async (t) => {
+  const { store, faults, venue } = await setup(t);
+  const release = hold(faults);
+  const first = venue.place(limit('100'));
+  while (faults.recordings.length === 0) await nextTurn();
+  const gone = new AbortController();
+  const late = venue.place(limit('100', { clientOrderId: 'late' }), gone.signal);
+  const wanted = venue.place(limit('100', { clientOrderId: 'wanted' }));
+  const reason = new AppError('DEADLINE_EXCEEDED', 'too late');
+  gone.abort(reason);
+  release();
+  await assert.rejects(late, reason);
+  await first;
+  const { orderId } = await wanted;
+  assert.equal(await store.placedOrder('a1', 'late'), undefined);
+  assert.equal((await store.orders('a1', 10)).orders.length, 2);
+  await assert.rejects(venue.cancel('a1', orderId, gone.signal), reason);
+  assert.equal((await store.order('a1', orderId))?.status, NEW);
 });
 
 test('only so many operations wait; the others are told at once', async (t) => {

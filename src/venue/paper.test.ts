@@ -85,7 +85,7 @@ test('there is no more room than there is, and room again when an order is done'
   const [first] = await Promise.all([place('a1'), place('a1')]);
   await refused(place('a1'), 'ORDERS_FULL', /has 2 open orders/);
   await place('a2');
-  await refused(place('a2'), 'ORDERS_FULL', /3 open orders of all accounts/);
+  await refused(place('a2'), 'UNAVAILABLE', /3 open orders of all accounts/);
   const answers = await Promise.allSettled([
     venue.cancel('a1', first.orderId),
     place('a1'),

@@ -55,11 +55,12 @@ interface Operation<R> {
 
 interface Pending {
   readonly operation: Operation<unknown>;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Outcome = { readonly result: unknown } | { readonly refusal: AppError };
+type Outcome = { readonly result: unknown } | { readonly refusal: unknown };
 
 export class PaperVenue implements Venue, Simulation {
   readonly #store: Store;
@@ -98,19 +99,21 @@ export class PaperVenue implements Venue, Simulation {
     return venue;
   }
 
-  place(order: Order): Promise<OrderState> {
-    return this.#submit({
+  place(order: Order, signal?: AbortSignal): Promise<OrderState> {
+    const operation: Operation<OrderState> = {
       look: () => this.#store.placedOrder(order.accountId, order.clientOrderId),
       apply: (round, recorded) => round.place(order, recorded),
-    });
+    };
+    return this.#submit(operation, signal);
   }
 
-  cancel(accountId: string, orderId: string): Promise<OrderState> {
-    return this.#submit({
+  cancel(accountId: string, orderId: string, signal?: AbortSignal): Promise<OrderState> {
+    const operation: Operation<OrderState> = {
       look: async () =>
         this.#book.order(orderId) ? undefined : this.#store.order(accountId, orderId),
       apply: (round, recorded) => round.cancel(accountId, orderId, recorded),
-    });
+    };
+    return this.#submit(operation, signal);
   }
 
   async setPrice(symbol: string, price: string): Promise<void> {
@@ -142,14 +145,14 @@ export class PaperVenue implements Venue, Simulation {
     if (isDue && this.#drained === undefined) this.#expire().catch(() => {});
   }
 
-  #submit<R>(operation: Operation<R>): Promise<R> {
+  #submit<R>(operation: Operation<R>, signal?: AbortSignal): Promise<R> {
     if (this.#closed) return Promise.reject(new AppError('UNAVAILABLE', 'the venue is closed'));
     if (this.#waiting.length >= WAITING_OPERATIONS_MAX) {
       const message = `${WAITING_OPERATIONS_MAX} operations are waiting for the venue already`;
       return Promise.reject(new AppError('UNAVAILABLE', message));
     }
     return new Promise<unknown>((resolve, reject) => {
-      this.#waiting.push({ operation, resolve, reject });
+      this.#waiting.push({ operation, signal, resolve, reject });
       this.#drained ??= this.#drain();
       // Each operation is answered with its own kind of result.
     }) as Promise<R>;
@@ -169,7 +172,7 @@ export class PaperVenue implements Venue, Simulation {
       const known = await Promise.all(batch.map(({ operation }) => operation.look()));
       const round = this.#newRound();
       round.expire();
-      const outcomes = batch.map(({ operation }, i) => outcomeOf(operation, round, known[i]));
+      const outcomes = batch.map((pending, i) => outcomeOf(pending, round, known[i]));
       await this.#commit(round);
       for (const [i, outcome] of outcomes.entries()) {
         if ('refusal' in outcome) batch[i]?.reject(outcome.refusal);
@@ -211,11 +214,13 @@ export class PaperVenue implements Venue, Simulation {
   }
 }
 
+/** What nobody waits for any more is not begun. */
 function outcomeOf(
-  operation: Operation<unknown>,
+  { operation, signal }: Pending,
   round: Round,
   recorded: OrderState | undefined,
 ): Outcome {
+  if (signal?.aborted) return { refusal: signal.reason };
   try {
     return { result: operation.apply(round, recorded) };
   } catch (error) {

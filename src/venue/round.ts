@@ -184,8 +184,8 @@ export class Round implements Draft {
       throw new AppError('ORDERS_FULL', message);
     }
     if (this.#book.size + this.#opened >= openOrdersMax) {
-      const message = `the venue has ${openOrdersMax} open orders of all accounts, and takes no more`;
-      throw new AppError('ORDERS_FULL', message);
+      const message = `the venue has ${openOrdersMax} open orders of all accounts; try again later`;
+      throw new AppError('UNAVAILABLE', message, { logReason: 'VENUE_FULL' });
     }
   }
 

@@ -8,16 +8,18 @@ export interface Venue {
    * has placed before, under the same client order id, is not placed again: its first state is the
    * answer, as it was then.
    * @throws AppError CLIENT_ORDER_ID_TAKEN when another order of the account has the id;
-   * ORDERS_FULL when there is no room for more; UNAVAILABLE when it is not known to be recorded,
-   * and then to place it again, under the same client order id, places it once
+   * ORDERS_FULL when the account has no room for more; UNAVAILABLE when the venue has none, or when
+   * it is not known to be recorded, and then to place it again, under the same client order id, places
+   * it once; the signal's reason when that was aborted before it was begun, and then nothing was placed
+   * @param signal aborted when nobody waits any more
    */
-  place(order: Order): Promise<OrderState>;
+  place(order: Order, signal?: AbortSignal): Promise<OrderState>;
   /**
    * Cancels what is left of an order; resolves once that is durable.
    * @throws AppError ORDER_NOT_FOUND when the account has no such order; ORDER_NOT_ACTIVE when
-   * nothing of it is left to cancel
+   * nothing of it is left to cancel; the signal's reason as above
    */
-  cancel(accountId: string, orderId: string): Promise<OrderState>;
+  cancel(accountId: string, orderId: string, signal?: AbortSignal): Promise<OrderState>;
   /** Takes no more; resolves when what was taken is recorded. */
   close(): Promise<void>;
 }
