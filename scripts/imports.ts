@@ -71,7 +71,7 @@ const PROTOBUF = '@bufbuild/protobuf';
 
 /** A file of src that is in no room is its own. */
 const RULES: Readonly<Record<string, Rule>> = {
-  domain: { all: ['node:crypto'] },
+  domain: { all: ['node:crypto', 'big.js'] },
   store: { all: ['domain', 'node:'] },
   counters: { all: ['domain', 'node:'] },
   grants: { all: ['domain'], types: ['store/store.ts'] },
@@ -100,9 +100,15 @@ const RULES: Readonly<Record<string, Rule>> = {
       ...['ops', 'gen', PROTOBUF],
     ],
   },
+  'listen.ts': {
+    all: [
+      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops'],
+      PROTOBUF,
+    ],
+  },
   'main.ts': {
     all: [
-      ...['config.ts', 'contract.ts', 'domain', 'store', 'pipeline', 'transport', 'ops', 'gen'],
+      ...['config.ts', 'contract.ts', 'listen.ts', 'domain', 'store', 'pipeline', 'ops'],
       ...['node:', 'pino'],
     ],
     addresses: ['../package.json'],

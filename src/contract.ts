@@ -8,23 +8,29 @@ import type { MasterKey } from './domain/master-key.ts';
 import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
+import { OrdersService } from './gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
+import { SimulationService } from './gen/propusk/simulation/v1/simulation_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
 import { openSigningKeys } from './ops/signing-keys.ts';
+import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
-import { type Registration, register } from './pipeline/call.ts';
+import { type Registration, register, registerNone } from './pipeline/call.ts';
 import { parseDeadline } from './pipeline/deadline.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
 import { authService } from './service/auth.ts';
+import { ordersService } from './service/orders.ts';
+import { simulationService } from './service/simulation.ts';
 import { usageMetricsService } from './service/usage-metrics.ts';
 import type { Store } from './store/store.ts';
+import { PaperVenue } from './venue/paper.ts';
 
 /** The public contract's services. */
-export const CONTRACT: readonly DescService[] = [AuthService, UsageMetricsService];
+export const CONTRACT: readonly DescService[] = [AuthService, OrdersService, UsageMetricsService];
 
 /** Settings that name methods, read; those that cannot be are sentences that say why. */
 function readWith<T extends object>(
@@ -53,22 +59,33 @@ export const readShedFirst = readWith((text, services) => {
 });
 
 /**
- * What is shed first, unless a setting says otherwise: who looks at figures can wait; who signs in has
- * no session yet that could break, and costs a write; who has a stream renewed holds a token that lives
- * on for minutes. TokenDetails comes last: other services ask it on behalf of those at work.
+ * What is shed first, unless a setting says otherwise: who looks at figures or polls orders can wait;
+ * who signs in has no session yet that could break, and costs a write; who has a stream renewed holds a
+ * token that lives on for minutes, and who follows orders can read them once; an order that is not
+ * placed is no risk yet. TokenDetails and CancelOrder come last: other services ask the one on behalf
+ * of those at work, and the other takes a risk away.
  */
 export const SHED_FIRST: readonly DescMethod[] = [
   UsageMetricsService.method.getUsageMetrics,
+  OrdersService.method.getOrders,
+  OrdersService.method.getOrder,
   AuthService.method.auth,
+  OrdersService.method.subscribeTrades,
+  OrdersService.method.subscribeOrders,
   AuthService.method.subscribeJwtRenewal,
+  OrdersService.method.placeOrder,
 ];
 
 /** The contract's services, and what lets their callers in. */
 export interface Contract {
   readonly registrations: readonly Registration[];
+  /** What drives the paper venue, where orders go to one: for operators and developers alone. */
+  readonly simulation: readonly Registration[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers'>;
+  /** Takes no more orders; resolves when those in hand are recorded. */
+  close(): Promise<void>;
 }
 
 /** What the services work with. */
@@ -91,7 +108,10 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const admission = new Admission({ reader, grants, store, masterKey, clock, tokensCachedMax });
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
-  const limited = limitedMethods([...CONTRACT, ...extra], readLimits(config.limits).good);
+  const isPaper = (config.orders ?? (config.mode === 'dev' ? 'paper' : 'off')) === 'paper';
+  const venue = isPaper ? await PaperVenue.open({ store, clock, random }) : undefined;
+  const offered = CONTRACT.filter((service) => venue !== undefined || service !== OrdersService);
+  const limited = limitedMethods([...offered, ...extra], readLimits(config.limits).good);
   const keys = new MemoryCounters({ clock, callersMax });
   const addresses = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
@@ -104,10 +124,19 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   return {
     registrations: [
       register(AuthService, authService(auth)),
+      venue === undefined
+        ? registerNone(OrdersService)
+        : register(OrdersService, ordersService({ store, venue, random })),
       register(UsageMetricsService, usageMetricsService(quotas, clock)),
       ...extraServices,
     ],
-    admit: admitter(new Authenticator(admission), new Limiter(quotas, limited)),
+    simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
+    close: async () => venue?.close(),
+    admit: admitter(
+      new Authenticator(admission),
+      new Access({ admission, grants, clock }),
+      new Limiter(quotas, limited),
+    ),
     sources: {
       caches: { tokens: admission.lookups, grants: grants.lookups },
       callers: { key: () => keys.size, address: () => addresses.size },

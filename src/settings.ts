@@ -85,6 +85,11 @@ function logLevel(value: string): string {
   throw new BadSetting(`"${value}" is none of ${levels.join(', ')}`);
 }
 
+function orders(value: string): 'paper' | 'off' {
+  if (value === 'paper' || value === 'off') return value;
+  throw new BadSetting(`"${value}" is neither paper nor off`);
+}
+
 function hostName(value: string): string {
   const isName =
     /^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/.test(value) && value.length < 64;
@@ -131,6 +136,11 @@ export const SETTINGS = {
     fallback: '15m3s',
     help: 'how long a session lives, at least 5s',
     read: sessionTtl,
+  }),
+  orders: setting({
+    flags: '--orders <paper|off>',
+    help: 'where orders go: to a paper venue, or nowhere (dev: paper, serve: off)',
+    read: orders,
   }),
   secret: setting({
     flags: '--secret <value>',

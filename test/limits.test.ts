@@ -89,6 +89,10 @@ test('headers, metadata and GetUsageMetrics tell the same figures at each step',
   }
 });
 
+const ORDERS = [
+  ...['PlaceOrder', 'CancelOrder', 'GetOrders', 'GetOrder', 'SubscribeOrders', 'SubscribeTrades'],
+];
+
 test('GetUsageMetrics tells every method that has a limit, its own call counted', async () => {
   await using scene = await Scene.start();
   const { four, server } = scene;
@@ -106,6 +110,7 @@ test('GetUsageMetrics tells every method that has a limit, its own call counted'
       quota('Auth', '199', soon),
       quota('TokenDetails', '200', now),
       quota('SubscribeJwtRenewal', '200', now),
+      ...ORDERS.map((name) => quota(name, '200', now)),
       quota('GetUsageMetrics', '199', soon),
     ].map((each) => ({ ...each, reset_time: each.reset_time.replace('.000Z', 'Z') })),
   });

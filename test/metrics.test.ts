@@ -1,15 +1,12 @@
 /** What /metrics tells, and where it is told. */
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { test } from 'node:test';
 import type { DescMethodUnary } from '@bufbuild/protobuf';
-import { readCommandLine } from '../src/config.ts';
-import { type Server, start, surroundings } from '../src/main.ts';
 import { failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { echoMethod } from './echo-contract.ts';
 import { echoService } from './echo-service.ts';
-import { startHere, temporaryFolder } from './start.ts';
+import { startHere, startServe } from './start.ts';
 import { until } from './wait.ts';
 
 /** The figures of a page, by name and labels as they are written: `up{a="b"}`. */
@@ -96,18 +93,8 @@ test('calls that are shed are counted', async () => {
   await held;
 });
 
-/** A server as `serve` makes it. */
-async function startServe(...args: readonly string[]): Promise<Server> {
-  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
-  const database = `--database=sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
-  const env = { PROPUSK_MASTER_KEY: 'ab'.repeat(32) };
-  const request = readCommandLine(['serve', ...listen, database, ...args], env, '0.0.0');
-  assert.ok(request.kind === 'run');
-  return start(request.config, surroundings(request.config));
-}
-
 test('serve tells them on the internal port alone, which has nothing of the contract', async () => {
-  const server = await startServe('--drain-notice-ms=20');
+  const server = await startServe();
   try {
     const outside = `http://127.0.0.1:${server.port}`;
     const inside = `http://127.0.0.1:${server.internalPort}`;
@@ -128,7 +115,7 @@ test('serve tells them on the internal port alone, which has nothing of the cont
 });
 
 test('an internal port that is taken is told at the start, and nothing stays open', async () => {
-  const first = await startServe('--drain-notice-ms=20');
+  const first = await startServe();
   try {
     await assert.rejects(startServe(`--internal-listen=127.0.0.1:${first.internalPort}`), {
       message: /^--internal-listen 127\.0\.0\.1:\d+: the port is taken/,

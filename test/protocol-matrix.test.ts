@@ -207,6 +207,6 @@ inEach(four.streaming, 'health says that the server and its service take calls',
 
 test('the demo secrets are different, and of our form', () => {
   const secrets = server.server.demoKeys.map((key) => key.secret);
-  assert.equal(new Set(secrets).size, 4);
+  assert.equal(new Set(secrets).size, 5);
   for (const secret of secrets) assert.ok(isWellFormedSecret(secret));
 });

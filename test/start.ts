@@ -48,8 +48,8 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-function configOf(args: readonly string[]): Config {
-  const request = readCommandLine(args, {}, '0.0.0');
+function configOf(args: readonly string[], env: Record<string, string> = {}): Config {
+  const request = readCommandLine(args, env, '0.0.0');
   if (request.kind !== 'run') throw new Error(`not a command that runs: ${args.join(' ')}`);
   return request.config;
 }
@@ -91,6 +91,18 @@ export async function startHere(
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** The master key of servers that `startServe` makes. */
+export const SERVE_MASTER_KEY = 'ab'.repeat(32);
+
+/** Starts `propusk serve` in this process, on free ports and a new database without a key in it. */
+export async function startServe(...args: readonly string[]): Promise<Server> {
+  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
+  const database = `--database=sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
+  const fixed = [...listen, database, '--drain-notice-ms=20', ...ANY_LAG];
+  const config = configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY });
+  return start(config, surroundings(config));
 }
 
 /** A server in a process of its own. */

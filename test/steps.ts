@@ -1,6 +1,6 @@
 /** A clock that tests can step, and what they do to the records as an operator would. */
 import { type Clock, systemClock } from '../src/domain/clock.ts';
-import type { ApiKey, AuditEntry } from '../src/domain/model.ts';
+import type { Account, ApiKey, AuditEntry } from '../src/domain/model.ts';
 import type { Store } from '../src/store/store.ts';
 
 /** The machine's clock, and so many milliseconds more. */
@@ -47,4 +47,30 @@ export async function writeKey(
   const keys = [{ ...found.key, ...change }];
   const records = { clients: [], accounts: [], plans: [], subscriptions: [], keys };
   await store.putRecords(records, auditOf('key.put', `key:${keyId}`));
+}
+
+/** Writes accounts; `clients` are those that are not there yet. */
+export async function putAccounts(
+  store: Store,
+  accounts: readonly Account[],
+  clients: readonly string[] = [],
+): Promise<void> {
+  const named = clients.map((id) => ({ id, name: id }));
+  const records = { clients: named, accounts, plans: [], subscriptions: [], keys: [] };
+  await store.putRecords(records, auditOf('account.put', `account:${accounts[0]?.id}`));
+}
+
+/** Writes a key that reaches all accounts of its client. */
+export async function putKey(
+  store: Store,
+  id: string,
+  clientId: string,
+  secretMac: string,
+): Promise<void> {
+  const key: ApiKey = {
+    ...{ id, clientId, secretMac, label: id, allAccounts: true, accountIds: [], readonly: false },
+    ...{ callsMax: {}, expiresAtMs: null, revokedAtMs: null },
+  };
+  const records = { clients: [], accounts: [], plans: [], subscriptions: [], keys: [key] };
+  await store.putRecords(records, auditOf('key.put', `key:${id}`));
 }

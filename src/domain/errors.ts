@@ -54,6 +54,20 @@ const TABLE = {
   TOKEN_INVALID: { code: Code.UNAUTHENTICATED, sentence: BAD_CREDENTIAL },
   /** A genuine token whose key holds no account, or holds none any more. */
   ACCOUNT_NOT_IN_TOKEN: { code: Code.NOT_FOUND, sentence: 'Счёт не был найден в токене' },
+  /** The session is readonly, and the call would trade. */
+  READONLY_SESSION: { code: Code.PERMISSION_DENIED },
+  /** The account is readonly, and the call would trade. */
+  READONLY_ACCOUNT: { code: Code.PERMISSION_DENIED },
+  /** The account has no such order. */
+  ORDER_NOT_FOUND: { code: Code.NOT_FOUND },
+  /** Nothing of the order is left to cancel. */
+  ORDER_NOT_ACTIVE: { code: Code.FAILED_PRECONDITION },
+  /** Another order of the account has this client order id. */
+  CLIENT_ORDER_ID_TAKEN: { code: Code.ALREADY_EXISTS },
+  /** The account has as many orders open as it may. */
+  ORDERS_FULL: { code: Code.FAILED_PRECONDITION },
+  /** A method of the contract that nothing is behind here. */
+  NOT_OFFERED: { code: Code.UNIMPLEMENTED },
   /** No such path (REST), or no such service to tell the health of. */
   ROUTE_NOT_FOUND: { code: Code.NOT_FOUND },
   /** A known path with another verb (REST). */
@@ -178,4 +192,10 @@ export class AppError extends Error {
   get sentence(): string | undefined {
     return rowOf(this.reason).sentence?.replace('{limit}', String(this.options.limitPerMinute));
   }
+}
+
+/** The refusal of a request for what its fields hold; the values, which may be secrets, are not told. */
+export function refuseFields(violations: readonly FieldViolation[]): AppError {
+  const message = violations.map(({ field, description }) => `${field} ${description}`).join('; ');
+  return new AppError('INVALID_REQUEST', message, { violations });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { grantOf } from './grant.ts';
+import { AppError, type Reason } from './errors.ts';
+import { checkAccount, checkTrade, grantOf } from './grant.ts';
 import type { ApiKey, Holdings } from './model.ts';
 import { type Permission, QuoteLevel } from './permission.ts';
 
@@ -60,6 +61,70 @@ test('readonly: the key is, or every account that it reaches is', () => {
   assert.equal(isReadonly({ key: { allAccounts: false, accountIds: ['a'] } } as never), true);
   assert.equal(isReadonly({ key: { allAccounts: false, accountIds: ['b'] } } as never), false);
   assert.equal(isReadonly({ accounts: [] }), false, 'no account at all');
+});
+
+/** What refuses; undefined when nothing does. */
+function refusalOf(check: () => void): Reason | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof AppError);
+    return error.reason;
+  }
+}
+
+test('an account that the key does not reach is not found, to read and to trade', () => {
+  const key = { allAccounts: false, accountIds: ['b'] };
+  const grant = grantOf(holdings({ key } as never), NOW);
+  for (const [id, expected] of [
+    ['b', undefined],
+    ['a', 'ACCOUNT_NOT_IN_TOKEN'],
+    ['', 'ACCOUNT_NOT_IN_TOKEN'],
+    ['B', 'ACCOUNT_NOT_IN_TOKEN'],
+  ] as const) {
+    assert.equal(
+      refusalOf(() => checkAccount(grant, id)),
+      expected,
+      id,
+    );
+    assert.equal(
+      refusalOf(() => checkTrade(grant, id)),
+      expected,
+      id,
+    );
+  }
+});
+
+test('what is readonly is read and not traded on: the session before the account', () => {
+  const mixed = grantOf(holdings(), NOW);
+  assert.equal(
+    refusalOf(() => checkTrade(mixed, 'b')),
+    undefined,
+  );
+  assert.equal(
+    refusalOf(() => checkTrade(mixed, 'a')),
+    'READONLY_ACCOUNT',
+  );
+  const readonly = grantOf(holdings({ key: { readonly: true } } as never), NOW);
+  for (const id of ['a', 'b']) {
+    assert.equal(
+      refusalOf(() => checkTrade(readonly, id)),
+      'READONLY_SESSION',
+      id,
+    );
+    assert.equal(
+      refusalOf(() => checkAccount(readonly, id)),
+      undefined,
+      id,
+    );
+  }
+  const onlyReadonly = { key: { allAccounts: false, accountIds: ['a'] } } as never;
+  const grant = grantOf(holdings(onlyReadonly), NOW);
+  assert.equal(
+    refusalOf(() => checkTrade(grant, 'a')),
+    'READONLY_ACCOUNT',
+  );
 });
 
 test('a subscription holds from its start, up to its end and not at it', () => {

@@ -1,4 +1,5 @@
 /** What a key may do at an instant, worked out from the records. */
+import { AppError } from './errors.ts';
 import type { Holdings } from './model.ts';
 import { joinPermissions, type Permission } from './permission.ts';
 
@@ -9,8 +10,12 @@ export interface Grant {
   readonly refusal: 'KEY_REVOKED' | 'KEY_EXPIRED' | null;
   /** The key is readonly, or every account that it reaches is. */
   readonly readonly: boolean;
+  /** The key itself is readonly. */
+  readonly keyReadonly: boolean;
   /** Sorted. */
   readonly accountIds: readonly string[];
+  /** Those of `accountIds` that are readonly by themselves; sorted. */
+  readonly readonlyAccountIds: readonly string[];
   /** In a stable order. */
   readonly permissions: readonly Permission[];
   /** Limits of this key's own: calls in any 60 seconds by the method's name. */
@@ -38,9 +43,37 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     clientId: key.clientId,
     refusal: key.revokedAtMs !== null ? 'KEY_REVOKED' : expired ? 'KEY_EXPIRED' : null,
     readonly: key.readonly || (accounts.length > 0 && accounts.every((a) => a.readonly)),
+    keyReadonly: key.readonly,
     accountIds: accounts.map((a) => a.id),
+    readonlyAccountIds: accounts.filter((a) => a.readonly).map((a) => a.id),
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
     callsMax: key.callsMax,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),
   };
+}
+
+/**
+ * Lets the holder of a grant read an account.
+ * @throws AppError ACCOUNT_NOT_IN_TOKEN
+ */
+export function checkAccount(grant: Grant, accountId: string): void {
+  if (grant.accountIds.includes(accountId)) return;
+  throw new AppError('ACCOUNT_NOT_IN_TOKEN', 'the token does not hold the account');
+}
+
+/**
+ * Lets the holder of a grant trade on an account.
+ * @throws AppError ACCOUNT_NOT_IN_TOKEN, READONLY_SESSION or READONLY_ACCOUNT
+ */
+export function checkTrade(grant: Grant, accountId: string): void {
+  checkAccount(grant, accountId);
+  if (grant.keyReadonly) {
+    throw new AppError(
+      'READONLY_SESSION',
+      'the session is readonly; sign in with a key that trades',
+    );
+  }
+  if (grant.readonlyAccountIds.includes(accountId)) {
+    throw new AppError('READONLY_ACCOUNT', 'the account is readonly; trade on another');
+  }
 }

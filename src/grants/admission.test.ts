@@ -22,6 +22,8 @@ const GRANT: Grant = {
   clientId: 'c',
   refusal: null,
   readonly: false,
+  keyReadonly: false,
+  readonlyAccountIds: [],
   accountIds: ['a'],
   permissions: [],
   callsMax: {},
@@ -92,6 +94,26 @@ test('what is wrong is for the log alone', async () => {
   assert.equal(await refusalOf(admission, token()), 'KEY_EXPIRED');
   state.grant = undefined;
   assert.equal(await refusalOf(admission, token()), 'KEY_UNKNOWN');
+});
+
+test('claims that were admitted are looked at again, but for their time', async () => {
+  const { admission, state } = make();
+  state.nowMs = (CLAIMS.expiresAt + 1) * 1000;
+  assert.deepEqual(await admission.ofClaims(CLAIMS), { claims: CLAIMS, grant: GRANT });
+  const refused = async (logReason: string) => {
+    await assert.rejects(admission.ofClaims(CLAIMS), (error: AppError) => {
+      assert.equal(error.reason, 'TOKEN_INVALID');
+      assert.equal(error.options.logReason, logReason);
+      return true;
+    });
+  };
+  state.revoked.add(CLAIMS.sessionId);
+  await refused('SESSION_REVOKED');
+  state.revoked.clear();
+  state.grant = { ...GRANT, refusal: 'KEY_REVOKED' };
+  await refused('KEY_REVOKED');
+  state.grant = Promise.resolve(undefined);
+  await refused('KEY_UNKNOWN');
 });
 
 test('a token is good up to its exp, and not at it, also when it was seen before', async () => {

@@ -48,10 +48,16 @@ export class Admission {
     const grant = held instanceof Promise ? await held : held;
     // After the wait: what happened meanwhile counts.
     if (claims.expiresAt * 1000 <= clock.now()) throw refuseToken('TOKEN_EXPIRED');
-    if (grants.isSessionRevoked(claims.sessionId)) throw refuseToken('SESSION_REVOKED');
-    if (grant === undefined) throw refuseToken('KEY_UNKNOWN');
-    if (grant.refusal !== null) throw refuseToken(grant.refusal);
-    return { claims, grant };
+    return this.#callerOf(claims, grant);
+  }
+
+  /**
+   * Who showed a token that was good: its session and its key are looked at again, its time is not.
+   * @throws AppError TOKEN_INVALID
+   */
+  async ofClaims(claims: Claims): Promise<Caller> {
+    const held = this.#options.grants.of(claims.keyId);
+    return this.#callerOf(claims, held instanceof Promise ? await held : held);
   }
 
   /**
@@ -74,6 +80,14 @@ export class Admission {
     if (grant === undefined) throw refuseSecret('KEY_UNKNOWN');
     if (grant.refusal !== null) throw refuseSecret(grant.refusal);
     return grant;
+  }
+
+  #callerOf(claims: Claims, grant: Grant | undefined): Caller {
+    const isRevoked = this.#options.grants.isSessionRevoked(claims.sessionId);
+    if (isRevoked) throw refuseToken('SESSION_REVOKED');
+    if (grant === undefined) throw refuseToken('KEY_UNKNOWN');
+    if (grant.refusal !== null) throw refuseToken(grant.refusal);
+    return { claims, grant };
   }
 
   #claimsOf(token: string): Claims {

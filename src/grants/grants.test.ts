@@ -218,6 +218,22 @@ test('a held grant is given without a look-up, until its key or client changes',
   assert.equal(store.lookUps, 5);
 });
 
+test('what becomes of orders drops nothing, and no look-up is made again', async () => {
+  const { store, grants } = await make();
+  const announce = () => store.changes.announce([{ kind: 'orders', accountId: 'a' }]);
+  let heard = 0;
+  grants.watch({ keyId: 'k0', sessionId: 's0', clientId: 'c1' }, () => {
+    heard++;
+  });
+  const asked = grants.of('k0');
+  announce();
+  await store.answerAll();
+  assert.deepEqual((await asked)?.accountIds, ['a']);
+  announce();
+  assert.ok(!(grants.of('k0') instanceof Promise));
+  assert.deepEqual([store.lookUps, heard], [1, 0]);
+});
+
 test('a grant that changes by itself is looked up again at that very instant', async () => {
   const { store, clock, grants } = await make();
   store.changeKey('k0', { expiresAtMs: clock.now() + 10 });
@@ -268,7 +284,7 @@ test('a watcher hears of its key, its client and its session, until it stops', a
   const { store, grants } = await make();
   await get(store, grants, 'k0');
   let heard = 0;
-  const stop = grants.watch('k0', 's0', () => {
+  const stop = grants.watch({ keyId: 'k0', sessionId: 's0', clientId: 'c1' }, () => {
     heard++;
   });
   store.changeKey('k0', { readonly: true });
@@ -285,4 +301,18 @@ test('a watcher hears of its key, its client and its session, until it stops', a
   stop();
   store.changeKey('k0', { readonly: false });
   assert.equal(heard, 3);
+});
+
+test('a watcher hears of its client also while the grant is not held', async () => {
+  const { store, grants } = await make(1);
+  await get(store, grants, 'k0');
+  let heard = 0;
+  const stop = grants.watch({ keyId: 'k0', sessionId: 's0', clientId: 'c1' }, () => {
+    heard++;
+  });
+  // There is room for one.
+  await get(store, grants, 'k2');
+  store.changeClient('c1', []);
+  assert.equal(heard, 1);
+  stop();
 });

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../domain/clock.ts';
 import { type Grant, grantOf } from '../domain/grant.ts';
+import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
 
 export interface GrantsOptions {
@@ -12,6 +13,9 @@ export interface GrantsOptions {
   /** Grants held at most; the oldest goes first. */
   readonly grantsCachedMax: number;
 }
+
+/** Whose changes are watched: what a token says of its caller. */
+export type Watched = Pick<Claims, 'keyId' | 'sessionId' | 'clientId'>;
 
 export class Grants {
   readonly #store: Store;
@@ -68,8 +72,9 @@ export class Grants {
   }
 
   /** Calls `listener` at each change of the key, its client or the session; the result ends it. */
-  watch(keyId: string, sessionId: string, listener: () => void): () => void {
-    const names = [`key:${keyId}`, `session:${sessionId}`];
+  watch({ keyId, sessionId, clientId }: Watched, listener: () => void): () => void {
+    // The client by itself: a key whose grant is not held at the moment is not known to be its.
+    const names = [`key:${keyId}`, `session:${sessionId}`, `client:${clientId}`];
     for (const name of names) {
       const watching = this.#watchers.get(name) ?? new Set();
       this.#watchers.set(name, watching.add(listener));
@@ -116,16 +121,21 @@ export class Grants {
   }
 
   #apply(change: Change): void {
+    // What became of an order changes nothing about what a key may do.
+    if (change.kind === 'orders') return;
     if (change.kind === 'session-revoked') {
       this.#noteRevoked(change.sessionId, change.expiresAtMs);
       this.#tell(`session:${change.sessionId}`);
       return;
     }
     this.#generation++;
-    const keys =
-      change.kind === 'key' ? [change.keyId] : [...(this.#keysOfClient.get(change.clientId) ?? [])];
-    for (const keyId of keys) this.#drop(keyId);
-    for (const keyId of keys) this.#tell(`key:${keyId}`);
+    if (change.kind === 'key') {
+      this.#drop(change.keyId);
+      this.#tell(`key:${change.keyId}`);
+    } else {
+      for (const keyId of [...(this.#keysOfClient.get(change.clientId) ?? [])]) this.#drop(keyId);
+      this.#tell(`client:${change.clientId}`);
+    }
   }
 
   #noteRevoked(sessionId: string, expiresAtMs: number): void {

@@ -1,5 +1,5 @@
 /**
- * The demo data of `propusk dev`: the client of the documented example, and three keys with which
+ * The demo data of `propusk dev`: the client of the documented example, and more keys with which
  * the author of a client can meet the rest.
  */
 import type { MasterKey } from '../domain/master-key.ts';
@@ -11,6 +11,9 @@ import type { Records, Store } from '../store/store.ts';
 /** The account of the documented example. */
 export const DEMO_ACCOUNT = '1899011';
 const LEVELS_ACCOUNT = 'TRQD05:146559';
+/** One client's: the one trades, the other is readonly. */
+const TRADING_ACCOUNT = '2100001';
+const READONLY_ACCOUNT = '2100002';
 
 /** A demo key and what it is good for. */
 export interface DemoKey {
@@ -77,6 +80,7 @@ export function demoKeys(masterKey: MasterKey, secret: string | undefined): Demo
     key('demo-readonly', 'readonly'),
     key('demo-no-account', 'no account'),
     key('demo-levels', 'every quote level'),
+    key('demo-mixed', 'readonly account'),
   ];
 }
 
@@ -94,7 +98,11 @@ function recordsOf(keys: readonly DemoKey[], masterKey: MasterKey): Records {
     revokedAtMs: null,
     ...change,
   });
-  const account = (id: string, clientId: string): Account => ({ id, clientId, readonly: false });
+  const account = (id: string, clientId: string, readonly = false): Account => ({
+    id,
+    clientId,
+    readonly,
+  });
   const subscription = (clientId: string, planId: string) => ({
     id: `${clientId}-${planId}`,
     clientId,
@@ -106,18 +114,29 @@ function recordsOf(keys: readonly DemoKey[], masterKey: MasterKey): Records {
     clients: [
       { id: 'demo', name: 'Demo trader' },
       { id: 'demo-levels', name: 'Demo trader with every quote level' },
+      { id: 'demo-mixed', name: 'Demo trader with a readonly account' },
     ],
-    accounts: [account(DEMO_ACCOUNT, 'demo'), account(LEVELS_ACCOUNT, 'demo-levels')],
+    accounts: [
+      account(DEMO_ACCOUNT, 'demo'),
+      account(LEVELS_ACCOUNT, 'demo-levels'),
+      account(TRADING_ACCOUNT, 'demo-mixed'),
+      account(READONLY_ACCOUNT, 'demo-mixed', true),
+    ],
     plans: [
       { id: 'moex', name: 'Moscow Exchange and world quotes', permissions: MOEX },
       { id: 'every-level', name: 'Every quote level', permissions: EVERY_LEVEL },
     ],
-    subscriptions: [subscription('demo', 'moex'), subscription('demo-levels', 'every-level')],
+    subscriptions: [
+      subscription('demo', 'moex'),
+      subscription('demo-levels', 'every-level'),
+      subscription('demo-mixed', 'moex'),
+    ],
     keys: [
       keyOf('demo', 'demo'),
       keyOf('demo-readonly', 'demo', { readonly: true }),
       keyOf('demo-no-account', 'demo', { allAccounts: false }),
       keyOf('demo-levels', 'demo-levels'),
+      keyOf('demo-mixed', 'demo-mixed'),
     ],
   };
 }

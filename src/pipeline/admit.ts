@@ -1,5 +1,9 @@
-/** Before a service hears of a call: who makes it, is it one too many, and what does it ask. */
+/**
+ * Before a service hears of a call: who makes it, is it one too many, what does it ask, and may its
+ * caller do that.
+ */
 import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
 import type { Limiter } from './limit.ts';
@@ -19,13 +23,15 @@ export type Admit = (
 ) => Promise<Request>;
 
 /** Lets in whom the contract lets in, as often as it does. */
-export function admitter(authenticator: Authenticator, limiter: Limiter): Admit {
+export function admitter(authenticator: Authenticator, access: Access, limiter: Limiter): Admit {
   return async (call, method, read) => {
     try {
       call.caller = await authenticator.ofHead(method, call.head);
       if (call.caller !== undefined) {
         await limiter.count(call, method, call.caller);
-        return await read();
+        const request = await read();
+        await access.check(call, method, request);
+        return request;
       }
       const request = await read();
       call.caller = await authenticator.ofRequest(method, request as Message);

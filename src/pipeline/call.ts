@@ -114,18 +114,34 @@ type MethodImpl<M> =
           ? (requests: AsyncIterable<MessageShape<I>>, call: Call) => AsyncIterable<MessageShape<O>>
           : never;
 
-/** What implements a proto service: a function per RPC, under its local name. */
-export type ServiceImpl<S extends DescService> = {
-  [K in keyof S['method']]: MethodImpl<S['method'][K]>;
+/**
+ * What implements a proto service: a function per RPC, under its local name; null for those of `None`,
+ * behind which there is nothing here, as their callers then hear.
+ */
+export type ServiceImpl<S extends DescService, None extends keyof S['method'] = never> = {
+  [K in keyof S['method']]: K extends None ? null : MethodImpl<S['method'][K]>;
 };
 
 /** A service and what implements it, its types checked against each other where it is made. */
 export interface Registration {
   readonly service: DescService;
-  readonly impl: Readonly<Record<string, (...args: never[]) => unknown>>;
+  readonly impl: Readonly<Record<string, ((...args: never[]) => unknown) | null>>;
 }
 
 /** Pairs a service with its implementation. */
-export function register<S extends DescService>(service: S, impl: ServiceImpl<S>): Registration {
+export function register<S extends DescService>(
+  service: S,
+  impl: { [K in keyof S['method']]: MethodImpl<S['method'][K]> | null },
+): Registration {
   return { service, impl: impl as Registration['impl'] };
+}
+
+/** A service that is in the contract, and has nothing behind it here. */
+export function registerNone(service: DescService): Registration {
+  return { service, impl: Object.fromEntries(service.methods.map((m) => [m.localName, null])) };
+}
+
+/** False for a service that has nothing behind it here. */
+export function isOffered({ impl }: Registration): boolean {
+  return Object.values(impl).some((each) => each !== null);
 }

@@ -37,7 +37,7 @@ export function documentedReasons(method: DescMethod): Reason[] {
 
 /**
  * Reads one fault. `METHOD` is `TokenDetails` or `grpc.tradeapi.v1.auth.AuthService/TokenDetails`,
- * `CODE` a gRPC code's name or an HTTP status, `PROBABILITY` 0 to 1 (1 where left out).
+ * `CODE` a gRPC code's name, an HTTP status or a reason, `PROBABILITY` 0 to 1 (1 where left out).
  * @returns the fault, or one sentence that says what is wrong
  */
 export function parseFault(text: string, services: readonly DescService[]): Fault | string {
@@ -49,8 +49,9 @@ export function parseFault(text: string, services: readonly DescService[]): Faul
   const method = methodNamed(name, services);
   if (typeof method === 'string') return `"${text}" ${method}`;
   const reasons = documentedReasons(method);
-  const reason = reasons.find(
-    (r) => codeName(rowOf(r).code) === code.toUpperCase() || String(httpStatusOf(r)) === code,
+  const wanted = code.toUpperCase();
+  const reason = reasons.find((r) =>
+    [r, codeName(rowOf(r).code), String(httpStatusOf(r))].includes(wanted),
   );
   if (reason === undefined) {
     const known = reasons.map((r) => `${codeName(rowOf(r).code)} (${httpStatusOf(r)})`);

@@ -58,7 +58,8 @@ function untilEnd<T>(call: Call, work: Promise<T>): Promise<T> {
 
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #implementations = new Map<DescMethod, Implementation>();
+  /** null: nothing is behind the method. */
+  readonly #implementations = new Map<DescMethod, Implementation | null>();
   readonly #streams = new Set<Call>();
   /** Randomness for request ids, many at a time: a draw costs more than all else of an id. */
   #idBytes: Buffer = Buffer.alloc(0);
@@ -72,7 +73,8 @@ export class Pipeline {
       for (const method of service.methods) {
         const implementation = impl[method.localName];
         if (implementation === undefined) throw new Error(`nothing implements ${method}`);
-        this.#implementations.set(method, implementation.bind(impl) as Implementation);
+        const bound = implementation && (implementation.bind(impl) as Implementation);
+        this.#implementations.set(method, bound);
       }
     }
   }
@@ -127,6 +129,8 @@ export class Pipeline {
     if (method === undefined || implementation === undefined) {
       throw new AppError('METHOD_NOT_FOUND', `nothing answers ${call.head.path}`);
     }
+    // Whoever asks, like a method that does not exist.
+    if (implementation === null) throw this.#options.faults.pick(method) ?? notOffered(method);
     const leave = this.#options.shed.enter(method);
     const disarm = this.#armDeadline(call, method);
     const isStream = method.methodKind !== 'unary';
@@ -217,6 +221,10 @@ export class Pipeline {
       error === undefined ? 'answered' : withoutSecrets(error.message),
     );
   }
+}
+
+function notOffered(method: DescMethod): AppError {
+  return new AppError('NOT_OFFERED', `${method.parent.name}/${method.name} is not offered here`);
 }
 
 function draining(): AppError {

@@ -2,7 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Clock, newId, type Random } from '../domain/clock.ts';
-import { AppError } from '../domain/errors.ts';
+import { AppError, refuseFields } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Session } from '../domain/model.ts';
 import type { Permission } from '../domain/permission.ts';
@@ -103,9 +103,7 @@ class Sessions {
     const { admission, signingKey, clock, random } = this.#options;
     if (request.sourceAppId.length > SOURCE_APP_ID_LENGTH_MAX) {
       const description = `takes at most ${SOURCE_APP_ID_LENGTH_MAX} characters`;
-      throw new AppError('INVALID_REQUEST', `source_app_id ${description}`, {
-        violations: [{ field: 'source_app_id', description }],
-      });
+      throw refuseFields([{ field: 'source_app_id', description }]);
     }
     const { keyId } = callerOf(call).grant;
     // Asked again each time: a stream opens many sessions.
@@ -152,7 +150,7 @@ class Sessions {
           timer = setTimeout(look, Math.min(Math.max(restMs, 1), CLOCK_LOOK_MS));
         }, settle);
       };
-      const unwatch = grants.watch(claims.keyId, claims.sessionId, look);
+      const unwatch = grants.watch(claims, look);
       const forget = call.onEnd(settle);
       look();
     });

@@ -8,6 +8,15 @@ import type {
   Session,
   Subscription,
 } from '../domain/model.ts';
+import {
+  type Order,
+  type OrderState,
+  OrderStatus,
+  OrderType,
+  Side,
+  TimeInForce,
+  type Trade,
+} from '../domain/order.ts';
 import type { Permission } from '../domain/permission.ts';
 import type { Records } from './store.ts';
 
@@ -85,6 +94,67 @@ export function audit(action: string, target: string, more: Partial<AuditEntry> 
     detail: {},
     ...more,
   };
+}
+
+/** A limit order of account a1. */
+export function order(clientOrderId: string, more: Partial<Order> = {}): Order {
+  return {
+    accountId: 'a1',
+    symbol: 'SBER@MISX',
+    quantity: '10',
+    side: Side.BUY,
+    type: OrderType.LIMIT,
+    timeInForce: TimeInForce.DAY,
+    limitPrice: '300.5',
+    stopPrice: null,
+    stopCondition: null,
+    legs: [],
+    clientOrderId,
+    validBefore: null,
+    comment: 'что ж',
+    ...more,
+  };
+}
+
+/** An order as it was placed, under its client order id. */
+export function placed(orderId: string, of: Partial<Order> = {}): OrderState {
+  return {
+    orderId,
+    execId: `${orderId} placed`,
+    status: OrderStatus.NEW,
+    order: order(orderId, of),
+    transactAtMs: NOW_MS,
+    acceptAtMs: NOW_MS,
+    withdrawAtMs: null,
+    triggeredAtMs: null,
+    initialQuantity: '10',
+    executedQuantity: '0',
+    remainingQuantity: '10',
+  };
+}
+
+export function canceled(state: OrderState): OrderState {
+  const atMs = NOW_MS + 5;
+  const execId = `${state.orderId} canceled`;
+  const status = OrderStatus.CANCELED;
+  return { ...state, execId, status, transactAtMs: atMs, withdrawAtMs: atMs };
+}
+
+export function filled(state: OrderState): OrderState {
+  return {
+    ...state,
+    execId: `${state.orderId} filled`,
+    status: OrderStatus.FILLED,
+    transactAtMs: NOW_MS + 7,
+    executedQuantity: '10',
+    remainingQuantity: '0',
+  };
+}
+
+export function trade(tradeId: string, { orderId, order }: OrderState): Trade {
+  const { accountId, symbol, side, comment } = order;
+  const atMs = NOW_MS + 7;
+  return { tradeId, orderId, accountId, symbol, price: '300', size: '10', side, atMs, comment };
 }
 
 /** Client c1 with accounts a1 and a2 (readonly), plan p1 by subscription s1, and key k1. */

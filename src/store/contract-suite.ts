@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { type Check, heard, refused, targets } from './contract-checks.ts';
-import { audit, HOUSEHOLD, key, NOW_MS, records, session } from './contract-samples.ts';
+import { audit, HOUSEHOLD, key, NOW_MS, placed, records, session } from './contract-samples.ts';
+import { ordersContract } from './contract-suite-orders.ts';
 import { recordsContract } from './contract-suite-records.ts';
 import type { Change, Store } from './store.ts';
 
@@ -29,6 +30,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     recordsContract(check);
     keyContract(check);
     sessionContract(check);
+    ordersContract(check);
     changesContract(check);
     lifeContract(check);
   });
@@ -240,6 +242,8 @@ function lifeContract(check: Check): void {
       store.meta('late'),
       store.holdings('k1'),
       store.session('one'),
+      store.recordOrders([placed('late')], []),
+      store.orders('a1', 1),
       store.audit(0, 1),
       store.ping(),
     ];

@@ -18,12 +18,15 @@ import type {
   Session,
   Subscription,
 } from '../domain/model.ts';
+import type { OrderState, Trade } from '../domain/order.ts';
 
 /** Something that was known has changed; what is held in memory about it must be dropped. */
 export type Change =
   | { readonly kind: 'client'; readonly clientId: string }
   | { readonly kind: 'key'; readonly keyId: string }
-  | { readonly kind: 'session-revoked'; readonly sessionId: string; readonly expiresAtMs: number };
+  | { readonly kind: 'session-revoked'; readonly sessionId: string; readonly expiresAtMs: number }
+  /** Orders or trades of the account were recorded. */
+  | { readonly kind: 'orders'; readonly accountId: string };
 
 /** Records to be there after a call, whole: what exists under the same id is replaced. */
 export interface Records {
@@ -32,6 +35,17 @@ export interface Records {
   readonly plans: readonly Plan[];
   readonly subscriptions: readonly Subscription[];
   readonly keys: readonly ApiKey[];
+}
+
+/** A record with its place among all of its kind: it grows with each, for all accounts together. */
+export type Numbered<T> = T & { readonly sequence: number };
+
+/** What has become of an account's orders, up to a change. */
+export interface OrdersSnapshot {
+  /** Those that are not final, and of the final ones the newest; the oldest order first. */
+  readonly orders: readonly OrderState[];
+  /** Of the account's newest change that they hold; 0 when there was none. */
+  readonly sequence: number;
 }
 
 export interface RevokedSession {
@@ -76,6 +90,31 @@ export interface Store {
   revokeSession(sessionId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
   /** Sessions that were revoked and would otherwise live past `nowMs`. */
   revokedSessions(nowMs: number): Promise<RevokedSession[]>;
+
+  /**
+   * Records changes of orders, in the order in which they happened (a new order is one), and trades:
+   * all of it or nothing. Rejects with AppError CLIENT_ORDER_ID_TAKEN when a new order has the client
+   * order id of another of its account. Announces every account once.
+   */
+  recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void>;
+  /** The newest state of an order of the account. */
+  order(accountId: string, orderId: string): Promise<OrderState | undefined>;
+  /** The first state of the account's order with this client order id. */
+  placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined>;
+  /** The account's orders; of the final ones at most `finalMax`. */
+  orders(accountId: string, finalMax: number): Promise<OrdersSnapshot>;
+  /** The orders of all accounts that are not final, the oldest first. */
+  openOrders(): Promise<OrderState[]>;
+  /** Changes of the account's orders after `afterSequence`, in their order. */
+  orderChanges(
+    accountId: string,
+    afterSequence: number,
+    limit: number,
+  ): Promise<Numbered<OrderState>[]>;
+  /** Trades of the account after `afterSequence`, in their order. */
+  trades(accountId: string, afterSequence: number, limit: number): Promise<Numbered<Trade>[]>;
+  /** The account's newest trades, at most `max`, in their order. */
+  newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]>;
 
   /** Audit entries in the order in which they were written, from `afterSequence` on. */
   audit(afterSequence: number, limit: number): Promise<(AuditEntry & { sequence: number })[]>;

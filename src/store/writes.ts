@@ -12,7 +12,8 @@ export type WriteName =
   | 'putRecords'
   | 'revokeKey'
   | 'createSession'
-  | 'revokeSession';
+  | 'revokeSession'
+  | 'recordOrders';
 
 /** The arguments of a write: those of the Store's method. */
 export type WriteArgs<N extends WriteName> = Parameters<Store[N]>;

@@ -28,6 +28,8 @@ export interface DispatchOptions {
 
 /** Segments of a path that the log shows. */
 const PATH_SEGMENTS_LOGGED_MAX = 8;
+/** A method's name as contracts write it: `/package.Service/Method`, in identifiers. */
+const METHOD_PATH = /^\/(?:[a-z]\w{0,20}\.){1,8}[A-Z]\w{0,40}\/[A-Z]\w{0,40}$/;
 
 /** Hands every request to its codec, and that to the pipeline. */
 export class Dispatch {
@@ -36,7 +38,7 @@ export class Dispatch {
   readonly #cors: Cors;
   /** By path: `/package.Service/Method`. */
   readonly #methods = new Map<string, DescMethod>();
-  /** The words of the paths that there are; only these are logged of a path. */
+  /** The words of the paths that there are; only these are logged of a path, but for names of methods. */
   readonly #words = new Set<string>();
 
   constructor(options: DispatchOptions) {
@@ -148,8 +150,12 @@ export class Dispatch {
     return flaw === undefined ? { head } : { head, flaw };
   }
 
-  /** A path for the log: a segment that is not one of ours may be anything, also a secret. */
+  /**
+   * A path for the log and for the caller: a segment that is not one of ours may be anything, also a
+   * secret. A method that is not there is named, since the API has more than are served here.
+   */
   #masked(path: string): string {
+    if (METHOD_PATH.test(path)) return path;
     const segments = path.split('/', PATH_SEGMENTS_LOGGED_MAX);
     return segments.map((segment) => (this.#words.has(segment) ? segment : '*')).join('/');
   }

@@ -9,7 +9,7 @@ import {
   type Message,
   type MessageInitShape,
   type MessageShape,
-  toJsonString,
+  toJson,
 } from '@bufbuild/protobuf';
 import { http as httpOption } from '../../src/gen/google/api/annotations_pb.js';
 import { type Answer, CallFailure, type CallOptions, Client, type Headers } from './client.ts';
@@ -34,30 +34,18 @@ export abstract class RestClient extends Client {
   /** Any request; answers of any status resolve. */
   abstract send(verb: string, target: string, request?: RestRequest): Promise<RestAnswer>;
 
-  /** For methods whose route is a path without parameters, and whose request is the body or empty. */
+  /** For methods that have a route. */
   async call<M extends DescMethodUnary>(
     method: M,
     input: MessageInitShape<M['input']>,
     { metadata = {}, timeoutMs, signal }: CallOptions = {},
   ): Promise<Answer<MessageShape<M['output']>>> {
-    const { pattern, body } = getOption(method, httpOption);
-    const isEmpty = body === '' && method.input.fields.length === 0;
-    if (
-      !(body === '*' || isEmpty) ||
-      typeof pattern.value !== 'string' ||
-      pattern.value.includes('{')
-    ) {
-      throw new Error(`${method} has no plain route`);
-    }
+    const { verb, target, body } = requestOf(method, create<M['input']>(method.input, input));
     const headers = { 'content-type': 'application/json', ...metadata };
     const timeout = timeoutMs === undefined ? {} : { 'grpc-timeout': `${timeoutMs}m` };
-    const answer = await this.send(pattern.case?.toUpperCase() ?? '', pattern.value, {
+    const answer = await this.send(verb, target, {
       headers: { ...headers, ...timeout },
-      body: isEmpty
-        ? undefined
-        : toJsonString(method.input, create<M['input']>(method.input, input), {
-            useProtoFieldName: true,
-          }),
+      body,
       signal,
     });
     if (answer.status !== 200) throw failureOfAnswer(answer);
@@ -68,6 +56,25 @@ export abstract class RestClient extends Client {
   stream(): AsyncIterable<Message> {
     throw new Error('REST has no streams');
   }
+}
+
+/** A message as its method's route takes it: in the path, and in the body or the query. */
+function requestOf(method: DescMethodUnary, input: Message) {
+  const { pattern, body } = getOption(method, httpOption);
+  if (typeof pattern.value !== 'string') throw new Error(`${method} has no route`);
+  const json = toJson(method.input, input, { useProtoFieldName: true }) as JsonObject;
+  const path = pattern.value.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const { [name]: value = '' } = json;
+    delete json[name];
+    return encodeURIComponent(String(value));
+  });
+  const verb = pattern.case?.toUpperCase() ?? '';
+  if (body === '*') return { verb, target: path, body: JSON.stringify(json) };
+  if (body !== '') throw new Error(`${method} has a body of one field`);
+  const query = new URLSearchParams(
+    Object.entries(json).map(([k, v]) => [k, String(v)]),
+  ).toString();
+  return { verb, target: query === '' ? path : `${path}?${query}`, body: undefined };
 }
 
 /** An error's body must be a google.rpc.Status and nothing else. */

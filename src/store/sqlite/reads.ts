@@ -11,6 +11,7 @@ import type {
 import type { Permission } from '../../domain/permission.ts';
 import type { RevokedSession } from '../store.ts';
 import type { Connection } from './connection.ts';
+import { ORDER_READ_SQL } from './orders.ts';
 
 /** Every query; a test asks SQLite how it would do each of them. */
 export const READ_SQL = {
@@ -48,6 +49,7 @@ export const READ_SQL = {
   audit: `
     SELECT sequence, at_ms AS atMs, actor, action, target, remote_address AS remoteAddress, detail
     FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  ...ORDER_READ_SQL,
 } as const;
 
 /** A record as SQLite gives it: booleans are 0 and 1. */

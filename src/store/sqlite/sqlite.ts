@@ -2,9 +2,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry, Holdings, SealedSigningKey, Session } from '../../domain/model.ts';
+import type { OrderState, Trade } from '../../domain/order.ts';
 import { Changes } from '../changes.ts';
 import {
   type Change,
+  type Numbered,
+  type OrdersSnapshot,
   type Records,
   type RevokedSession,
   type Store,
@@ -15,6 +18,15 @@ import type { BatchRunner } from '../writes.ts';
 import { Connection, isDatabaseFailure, openReader, openWriter } from './connection.ts';
 import { asStoreError, type FileLock, lockFile, prepareFile } from './file.ts';
 import { migrate, readMigrations } from './migrate.ts';
+import {
+  readNewestTrades,
+  readOpenOrders,
+  readOrder,
+  readOrderChanges,
+  readOrders,
+  readPlacedOrder,
+  readTrades,
+} from './orders.ts';
 import {
   readAudit,
   readHoldings,
@@ -157,6 +169,46 @@ export class SqliteStore implements Store {
 
   async revokedSessions(nowMs: number): Promise<RevokedSession[]> {
     return this.#read((db) => readRevokedSessions(db, nowMs));
+  }
+
+  recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void> {
+    return this.#writes.submit('recordOrders', changes, trades);
+  }
+
+  async order(accountId: string, orderId: string): Promise<OrderState | undefined> {
+    return this.#read((db) => readOrder(db, accountId, orderId));
+  }
+
+  async placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined> {
+    return this.#read((db) => readPlacedOrder(db, accountId, clientOrderId));
+  }
+
+  async orders(accountId: string, finalMax: number): Promise<OrdersSnapshot> {
+    return this.#read((db) => readOrders(db, accountId, finalMax));
+  }
+
+  async openOrders(): Promise<OrderState[]> {
+    return this.#read(readOpenOrders);
+  }
+
+  async orderChanges(
+    accountId: string,
+    afterSequence: number,
+    limit: number,
+  ): Promise<Numbered<OrderState>[]> {
+    return this.#read((db) => readOrderChanges(db, accountId, afterSequence, limit));
+  }
+
+  async trades(
+    accountId: string,
+    afterSequence: number,
+    limit: number,
+  ): Promise<Numbered<Trade>[]> {
+    return this.#read((db) => readTrades(db, accountId, afterSequence, limit));
+  }
+
+  async newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]> {
+    return this.#read((db) => readNewestTrades(db, accountId, max));
   }
 
   async audit(

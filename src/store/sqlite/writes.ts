@@ -3,6 +3,7 @@ import type { AuditEntry } from '../../domain/model.ts';
 import type { Change } from '../store.ts';
 import type { WriteArgs, WriteName, WriteResult, Written } from '../writes.ts';
 import type { Connection } from './connection.ts';
+import { ORDER_WRITE_SQL, recordOrders } from './orders.ts';
 import { putRecords, RECORD_SQL } from './records.ts';
 
 /** Every statement of a write; a test asks SQLite how it would do each of them. */
@@ -24,6 +25,7 @@ export const WRITE_SQL = {
     INSERT INTO audit (at_ms, actor, action, target, remote_address, detail)
     VALUES (?, ?, ?, ?, ?, ?)`,
   ...RECORD_SQL,
+  ...ORDER_WRITE_SQL,
 } as const;
 
 /** How each kind of write is done; to be called inside a transaction. */
@@ -79,6 +81,10 @@ export const WRITES: WriteTable = {
     if (row === undefined) return written(false);
     addAudit(db, audit);
     return written(true, [{ kind: 'session-revoked', sessionId, expiresAtMs: row.expiresAtMs }]);
+  },
+
+  recordOrders(db, [changes, trades]) {
+    return written(undefined, recordOrders(db, changes, trades));
   },
 };
 

@@ -3,7 +3,7 @@
  * secrets, and errors are logged.
  */
 import { type DescField, type DescOneof, ScalarType } from '@bufbuild/protobuf';
-import { AppError, type FieldViolation } from '../../domain/errors.ts';
+import { type FieldViolation, refuseFields } from '../../domain/errors.ts';
 import { DEPTH_MAX } from './fields.ts';
 
 /** Violations named at most; a long list of them helps nobody. */
@@ -51,8 +51,6 @@ export class Violations {
 
   /** @throws AppError INVALID_REQUEST when there are any */
   refuseAny(): void {
-    if (this.#all.length === 0) return;
-    const message = this.#all.map(({ field, description }) => `${field} ${description}`).join('; ');
-    throw new AppError('INVALID_REQUEST', message, { violations: this.#all });
+    if (this.#all.length > 0) throw refuseFields(this.#all);
   }
 }

@@ -42,6 +42,14 @@ export declare type MethodContract = Message<"propusk.contract.v1.MethodContract
    * @generated from field: int32 calls_per_minute = 3;
    */
   callsPerMinute: number;
+
+  /**
+   * What the caller must hold, beside being known. Checked with every call; a stream is ended when
+   * the caller holds it no more.
+   *
+   * @generated from field: propusk.contract.v1.Access access = 4;
+   */
+  access: Access;
 };
 
 /**
@@ -89,6 +97,40 @@ export enum Caller {
  * Describes the enum propusk.contract.v1.Caller.
  */
 export declare const CallerSchema: GenEnum<Caller>;
+
+/**
+ * What a caller must hold.
+ *
+ * @generated from enum propusk.contract.v1.Access
+ */
+export enum Access {
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: ACCESS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The account that the request's field `account_id` names; else ACCOUNT_NOT_IN_TOKEN.
+   *
+   * @generated from enum value: ACCESS_ACCOUNT = 1;
+   */
+  ACCOUNT = 1,
+
+  /**
+   * That account, and the right to trade on it; else also READONLY_SESSION where the key is readonly,
+   * or READONLY_ACCOUNT where the account is.
+   *
+   * @generated from enum value: ACCESS_TRADE = 2;
+   */
+  TRADE = 2,
+}
+
+/**
+ * Describes the enum propusk.contract.v1.Access.
+ */
+export declare const AccessSchema: GenEnum<Access>;
 
 /**
  * What a method answers, read off the descriptor.

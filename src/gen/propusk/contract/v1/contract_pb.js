@@ -12,7 +12,7 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file propusk/contract/v1/contract.proto.
  */
 export const file_propusk_contract_v1_contract = /*@__PURE__*/
-  fileDesc("CiJwcm9wdXNrL2NvbnRyYWN0L3YxL2NvbnRyYWN0LnByb3RvEhNwcm9wdXNrLmNvbnRyYWN0LnYxImcKDk1ldGhvZENvbnRyYWN0Eg4KBmVycm9ycxgBIAMoCRIrCgZjYWxsZXIYAiABKA4yGy5wcm9wdXNrLmNvbnRyYWN0LnYxLkNhbGxlchIYChBjYWxsc19wZXJfbWludXRlGAMgASgFKl8KBkNhbGxlchIWChJDQUxMRVJfVU5TUEVDSUZJRUQQABIRCg1DQUxMRVJfU0VDUkVUEAESEAoMQ0FMTEVSX1RPS0VOEAISGAoUQ0FMTEVSX0FVVEhPUklaQVRJT04QAzpdCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxiyiwMgASgLMiMucHJvcHVzay5jb250cmFjdC52MS5NZXRob2RDb250cmFjdFIGbWV0aG9kYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("CiJwcm9wdXNrL2NvbnRyYWN0L3YxL2NvbnRyYWN0LnByb3RvEhNwcm9wdXNrLmNvbnRyYWN0LnYxIpQBCg5NZXRob2RDb250cmFjdBIOCgZlcnJvcnMYASADKAkSKwoGY2FsbGVyGAIgASgOMhsucHJvcHVzay5jb250cmFjdC52MS5DYWxsZXISGAoQY2FsbHNfcGVyX21pbnV0ZRgDIAEoBRIrCgZhY2Nlc3MYBCABKA4yGy5wcm9wdXNrLmNvbnRyYWN0LnYxLkFjY2VzcypfCgZDYWxsZXISFgoSQ0FMTEVSX1VOU1BFQ0lGSUVEEAASEQoNQ0FMTEVSX1NFQ1JFVBABEhAKDENBTExFUl9UT0tFThACEhgKFENBTExFUl9BVVRIT1JJWkFUSU9OEAMqRgoGQWNjZXNzEhYKEkFDQ0VTU19VTlNQRUNJRklFRBAAEhIKDkFDQ0VTU19BQ0NPVU5UEAESEAoMQUNDRVNTX1RSQURFEAI6XQoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYsosDIAEoCzIjLnByb3B1c2suY29udHJhY3QudjEuTWV0aG9kQ29udHJhY3RSBm1ldGhvZGIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Describes the message propusk.contract.v1.MethodContract.
@@ -34,6 +34,20 @@ export const CallerSchema = /*@__PURE__*/
  */
 export const Caller = /*@__PURE__*/
   tsEnum(CallerSchema);
+
+/**
+ * Describes the enum propusk.contract.v1.Access.
+ */
+export const AccessSchema = /*@__PURE__*/
+  enumDesc(file_propusk_contract_v1_contract, 1);
+
+/**
+ * What a caller must hold.
+ *
+ * @generated from enum propusk.contract.v1.Access
+ */
+export const Access = /*@__PURE__*/
+  tsEnum(AccessSchema);
 
 /**
  * What a method answers, read off the descriptor.

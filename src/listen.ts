@@ -1,0 +1,210 @@
+/** The listeners of a server: what is on which port, and how they open and end. */
+import type { DescService } from '@bufbuild/protobuf';
+import { type Config, ConfigError } from './config.ts';
+import {
+  CONTRACT,
+  type Contract,
+  readDeadlines,
+  readFaults,
+  readShedFirst,
+  SHED_FIRST,
+} from './contract.ts';
+import type { Clock, Random } from './domain/clock.ts';
+import { TrustedProxies } from './domain/proxies.ts';
+import { followTls, type TlsFiles } from './ops/certificate.ts';
+import { isOffered, type Registration } from './pipeline/call.ts';
+import { deadlinesOf } from './pipeline/deadline.ts';
+import { Faults } from './pipeline/faults.ts';
+import type { Log } from './pipeline/log.ts';
+import type { Metrics } from './pipeline/metrics.ts';
+import { Pipeline } from './pipeline/pipeline.ts';
+import { RequestMemory } from './pipeline/request-memory.ts';
+import { Shed } from './pipeline/shed.ts';
+import type { Store } from './store/store.ts';
+import { Dispatch } from './transport/dispatch.ts';
+import { Health } from './transport/health.ts';
+import { Listener } from './transport/listener.ts';
+import { contractPages, healthPages, metricsPages } from './transport/plain.ts';
+import { reflection } from './transport/reflection.ts';
+
+export interface ListenParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** From 0 up to 1; draws the faults. */
+  readonly draw: () => number;
+  readonly store: Store;
+  readonly contract: Contract;
+  readonly tls: TlsFiles | undefined;
+  readonly metrics: Metrics;
+  /** The program's own. */
+  readonly version: string;
+}
+
+export interface Ports {
+  /** The port that connections are taken on. */
+  readonly port: number;
+  /** The port that operators look at; undefined in dev, which has all on one. */
+  readonly internalPort: number | undefined;
+  /** Lets calls in flight finish, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** What is called on the public port, and on the one for operators. */
+interface Services {
+  readonly public: readonly Registration[];
+  readonly operators: readonly Registration[];
+  /** Those of the public that the documents tell of. */
+  readonly documented: readonly DescService[];
+  readonly health: Health;
+}
+
+/**
+ * Opens the ports; calls are taken when this resolves.
+ * @throws ConfigError when an address cannot be listened on
+ */
+export async function listen(config: Config, parts: ListenParts): Promise<Ports> {
+  const { store, contract, tls, metrics } = parts;
+  const isDev = config.mode === 'dev';
+  const services = servicesOf(config, contract);
+  const { health } = services;
+  const memory = new RequestMemory(config.bufferedBytesMax);
+  const pipeline = pipelineOf(config, parts, services, memory);
+  let isServing = false;
+  const healthy = healthPages({ isServing: () => isServing, ping: () => store.ping() });
+  const measured = new Map([...healthy, ...metricsPages(() => metrics.page())]);
+  const info = { title: 'Propusk', version: parts.version };
+  const told = contractPages({ services: services.documented, info, hasDocs: isDev });
+  const limits = { ...config, memory };
+  const listener = listenerOf(limits, tls, {
+    pipeline,
+    services: services.public.map(({ service }) => service),
+    plain: new Map([...(isDev ? measured : healthy), ...told]),
+    limits,
+    corsOrigins: config.corsOrigins,
+    proxies: new TrustedProxies(config.trustedProxies),
+  });
+  metrics.show({
+    ...contract.sources,
+    version: parts.version,
+    connections: () => listener.connections,
+    bufferedBytes: () => memory.bytes,
+  });
+  // Nothing of the contract is there, nor what needs one: its certificate, its origins.
+  const internal = isDev
+    ? undefined
+    : listenerOf(limits, undefined, {
+        pipeline,
+        services: services.operators.map(({ service }) => service),
+        plain: measured,
+        limits,
+        corsOrigins: [],
+      });
+  const internalPort = await (internal &&
+    open(internal, '--internal-listen', config.internalListen));
+  const port = await open(listener, '--listen', config.listen).catch(async (error) => {
+    await internal?.closed(0);
+    throw error;
+  });
+  isServing = true;
+  health.setServing(true);
+  const unfollow = tls && followNewTls(tls, listener, parts.log);
+  const stop = async () => {
+    unfollow?.();
+    isServing = false;
+    health.setServing(false);
+    // Those who watch the health hear of it before their streams end.
+    await new Promise(setImmediate);
+    pipeline.drain();
+    await listener.drain();
+    await Promise.race([pipeline.idle(), sleep(config.drainMsMax)]);
+    await listener.closed(config.drainNoticeMs);
+    // Last, so that the figures of the drain can be read.
+    await internal?.closed(0);
+    await contract.close();
+    await store.close();
+  };
+  return { port, internalPort, stop };
+}
+
+function servicesOf(config: Config, contract: Contract): Services {
+  const isDev = config.mode === 'dev';
+  // What exists for trials alone is for operators, where there is a public to keep it from.
+  const [trials, operators] = isDev ? [contract.simulation, []] : [[], contract.simulation];
+  const offered = contract.registrations.filter(isOffered);
+  const health = new Health(offered.map(({ service }) => service.typeName));
+  const called = [...contract.registrations, ...trials, health.registration];
+  const described = called.map(({ service }) => service);
+  const reflected = config.reflection ? reflection(described) : [];
+  const documented = [...CONTRACT, ...trials.map(({ service }) => service)];
+  return { public: [...called, ...reflected], operators, documented, health };
+}
+
+/** One for all ports, so that what is refused for the sake of the whole counts the whole. */
+function pipelineOf(
+  config: Config,
+  parts: ListenParts,
+  services: Services,
+  memory: RequestMemory,
+): Pipeline {
+  const first = readShedFirst(config.shedFirst).good;
+  return new Pipeline({
+    ...parts,
+    registrations: [...services.public, ...services.operators],
+    deadlineMsMax: deadlinesOf(readDeadlines(config.deadlineMsMax).good),
+    faults: new Faults(readFaults(config.faults).good, parts.draw),
+    admit: parts.contract.admit,
+    observer: parts.metrics,
+    shed: new Shed({
+      ...config,
+      ...parts,
+      memory,
+      first: first.length === 0 ? SHED_FIRST : first,
+      never: [services.health.registration.service],
+    }),
+  });
+}
+
+function listenerOf(
+  limits: Config,
+  tls: TlsFiles | undefined,
+  options: ConstructorParameters<typeof Dispatch>[0],
+): Listener {
+  const dispatch = new Dispatch(options);
+  return new Listener({
+    tls,
+    limits,
+    proxies: options.proxies,
+    handle: (exchange) => dispatch.handle(exchange),
+    refuse: (exchange, error) => dispatch.refuse(exchange, error),
+  });
+}
+
+/** Resolves with the port when connections are taken. */
+function open(listener: Listener, flag: string, { host, port }: Config['listen']): Promise<number> {
+  return listener.listen(host, port).catch((error) => {
+    throw new ConfigError([`${flag} ${host}:${port}: ${listenFault(error)}`]);
+  });
+}
+
+/** Certificates are renewed while the server runs. */
+function followNewTls(tls: TlsFiles, listener: Listener, log: Log): () => void {
+  const use = (files: TlsFiles) => {
+    listener.setTls(files);
+    log.info({ file: files.certFile }, 'new TLS certificate');
+  };
+  return followTls(tls, use, (error) =>
+    log.error(`kept the old TLS certificate: ${error.message}`),
+  );
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+function listenFault(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EADDRINUSE') return 'the port is taken; stop what uses it, or choose another';
+  if (error.code === 'EACCES') return 'this port needs more rights; choose one above 1023';
+  if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address';
+  return error.message;
+}
