@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatSecret, isWellFormedSecret } from './secret.ts';
+import { formatOperatorToken, formatSecret, isWellFormedSecret } from './secret.ts';
 
 const bits = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => Buffer.from(bytes));
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -26,6 +26,17 @@ test('other bits are another secret', () => {
   for (const each of [Buffer.alloc(20), Buffer.alloc(20, 0xff)]) {
     assert.ok(isWellFormedSecret(formatSecret(each)));
   }
+});
+
+test('the token of an operator is told from a secret', () => {
+  fc.assert(
+    fc.property(bits, (each) => {
+      const token = formatOperatorToken(each);
+      assert.match(token, /^pop_[0-9A-Za-z]{33}$/);
+      assert.equal(token.slice(4), formatSecret(each).slice(4));
+      assert.ok(!isWellFormedSecret(token));
+    }),
+  );
 });
 
 test('a typo does not pass the checksum', () => {

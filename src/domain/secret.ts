@@ -7,6 +7,7 @@ import { AppError } from './errors.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const PREFIX = 'psk_';
+const OPERATOR_PREFIX = 'pop_';
 /** 62^27 > 2^160. */
 const BODY_LENGTH = 27;
 /** 62^6 > 2^32. */
@@ -27,10 +28,19 @@ function checksum(body: string): string {
   return base62(BigInt(digest.readUInt32BE(0)), CHECKSUM_LENGTH);
 }
 
+function format(prefix: string, bits: Buffer): string {
+  const body = base62(BigInt(`0x${bits.toString('hex')}`), BODY_LENGTH);
+  return prefix + body + checksum(body);
+}
+
 /** Writes 160 bits as a secret. */
 export function formatSecret(bits: Buffer): string {
-  const body = base62(BigInt(`0x${bits.toString('hex')}`), BODY_LENGTH);
-  return PREFIX + body + checksum(body);
+  return format(PREFIX, bits);
+}
+
+/** Writes 160 bits as the token of an operator: like a secret, with a beginning of its own. */
+export function formatOperatorToken(bits: Buffer): string {
+  return format(OPERATOR_PREFIX, bits);
 }
 
 /** True for a secret of our form whose checksum holds; tells a typo from an unknown secret. */
