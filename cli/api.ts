@@ -1,7 +1,9 @@
 /** Calls of the server's services: REST, on the generated messages. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   create,
   createRegistry,
+  type DescMessage,
   type DescMethodUnary,
   fromJson,
   fromJsonString,
@@ -9,7 +11,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
-import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import { type Any, anyUnpack, durationMs } from '@bufbuild/protobuf/wkt';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -19,7 +21,7 @@ import {
 } from '../src/gen/google/rpc/error_details_pb.js';
 import { type Status, StatusSchema } from '../src/gen/google/rpc/status_pb.js';
 import { CommandFailure, Exit, exitOfCode } from './failure.ts';
-import type { HttpAnswer, HttpClient } from './http.ts';
+import type { HttpAnswer, HttpClient, HttpRequest } from './http.ts';
 import { requestOf } from './route.ts';
 
 const registry = createRegistry(
@@ -29,6 +31,11 @@ const registry = createRegistry(
   QuotaFailureSchema,
   RetryInfoSchema,
 );
+
+/** How often one call is sent, where the server is overloaded and invites to try again. */
+const ATTEMPTS_MAX = 6;
+/** The longest wait between two attempts. */
+const RETRY_MS_MAX = 5000;
 
 /** One server, and who calls it. */
 export class Api {
@@ -50,12 +57,23 @@ export class Api {
     input: MessageInitShape<M['input']>,
   ): Promise<MessageShape<M['output']>> {
     const message = create(method.input as M['input'], input);
-    const request = requestOf(method, message);
-    const answer = await this.#http.send({ ...request, headers: this.#headers });
-    if (answer.status !== 200) throw refusalOf(answer);
+    const request = { ...requestOf(method, message), headers: this.#headers };
+    const answer = await this.#answerTo(request);
     // A newer server may have fields that this program does not know.
     const options = { ignoreUnknownFields: true, registry };
     return fromJson(method.output as M['output'], readJson(answer), options);
+  }
+
+  /** The answer to a request, asked again where the server says that it will answer later. */
+  async #answerTo(request: HttpRequest): Promise<HttpAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#http.send(request);
+      if (answer.status === 200) return answer;
+      const { failure, retryMs } = refusalOf(answer);
+      if (retryMs === undefined || attempt === ATTEMPTS_MAX) throw failure;
+      // Those who were refused together do not come back together.
+      await sleep(Math.min(retryMs, RETRY_MS_MAX) * (0.5 + Math.random()));
+    }
   }
 
   /** Lets the connections go. */
@@ -73,8 +91,17 @@ function readJson({ status, text }: HttpAnswer): JsonValue {
   }
 }
 
-/** What an answer that is no success says. */
-function refusalOf(answer: HttpAnswer): CommandFailure {
+interface Refusal {
+  readonly failure: CommandFailure;
+  /** After how long the server invites to ask again; undefined: it does not. */
+  readonly retryMs: number | undefined;
+}
+
+/**
+ * What an answer that is no success says.
+ * @throws CommandFailure where it is none of ours
+ */
+function refusalOf(answer: HttpAnswer): Refusal {
   let status: Status;
   try {
     const options = { ignoreUnknownFields: true, registry };
@@ -83,17 +110,26 @@ function refusalOf(answer: HttpAnswer): CommandFailure {
     const message = `HTTP ${answer.status} without a status of ours: is this the address of a Propusk server?`;
     throw new CommandFailure(Exit.FAILED, message, { cause: error });
   }
-  const info = status.details
-    .map((any) => anyUnpack(any, ErrorInfoSchema))
-    .find((each) => each !== undefined);
-  const fields = status.details
-    .flatMap((any) => anyUnpack(any, BadRequestSchema)?.fieldViolations ?? [])
-    .map(({ field, description }) => `\n  ${field}: ${description}`);
-  const reason = info?.reason;
-  const suffix = reason === undefined ? '' : ` (${reason})`;
-  return new CommandFailure(
-    exitOfCode(status.code),
-    `${status.message}${suffix}${fields.join('')}`,
-    { ...(reason !== undefined && { reason }) },
+  const { details } = status;
+  const reason = detail(details, ErrorInfoSchema)?.reason;
+  const fields = (detail(details, BadRequestSchema)?.fieldViolations ?? []).map(
+    ({ field, description }) => `\n  ${field}: ${description}`,
   );
+  const suffix = reason === undefined ? '' : ` (${reason})`;
+  const message = `${status.message}${suffix}${fields.join('')}`;
+  const delay = detail(details, RetryInfoSchema)?.retryDelay;
+  return {
+    failure: new CommandFailure(exitOfCode(status.code), message, {
+      ...(reason !== undefined && { reason }),
+    }),
+    retryMs: delay === undefined ? undefined : durationMs(delay),
+  };
+}
+
+/** The detail of one type, where a status has it. */
+function detail<D extends DescMessage>(
+  details: readonly Any[],
+  schema: D,
+): MessageShape<D> | undefined {
+  return details.map((any) => anyUnpack(any, schema)).find((each) => each !== undefined);
 }

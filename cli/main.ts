@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAccount } from './account.ts';
+import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
 import { addClient } from './client.ts';
 import { addExplain } from './explain.ts';
@@ -46,7 +47,8 @@ export function makeProgram(around: Surroundings): Command {
   for (const add of [addClient, addAccount, addPlan, addSubscription, addKey, addSession]) {
     add(program, around);
   }
-  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain]) add(program, around);
+  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addApply])
+    add(program, around);
   return program;
 }
 

@@ -30,27 +30,29 @@ export class SecretFile {
     }
   }
 
-  /**
-   * Adds a line; it is on the disk when this returns.
-   * @throws CommandFailure FAILED
-   */
+  /** @throws CommandFailure FAILED */
   add(line: string): void {
-    try {
-      writeSync(this.#handle, `${line}\n`);
-      fsyncSync(this.#handle);
-      this.#isUsed = true;
-    } catch (error) {
-      const why = (error as Error).message;
-      throw new CommandFailure(Exit.FAILED, `${this.#file} cannot be written: ${why}`, {
-        cause: error,
-      });
-    }
+    this.#try(() => writeSync(this.#handle, `${line}\n`));
+    this.#isUsed = true;
   }
 
-  /** Closes it; a file without a line is taken away. */
+  /**
+   * Closes it; what was added is on the disk then. A file without a line is taken away.
+   * @throws CommandFailure FAILED
+   */
   close(): void {
+    if (this.#isUsed) this.#try(() => fsyncSync(this.#handle));
     closeSync(this.#handle);
     if (!this.#isUsed) rmSync(this.#file, { force: true });
+  }
+
+  #try(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const message = `${this.#file} cannot be written: ${(error as Error).message}`;
+      throw new CommandFailure(Exit.FAILED, message, { cause: error });
+    }
   }
 }
 

@@ -21,6 +21,11 @@ export function readFile(file: string): string {
   }
 }
 
+/** All of standard input. */
+export function readText({ stdin }: Surroundings): Promise<string> {
+  return textOf(stdin as NodeJS.ReadStream);
+}
+
 /**
  * A secret or a token: the first line of a file, or of standard input where no file (or `-`) is
  * named. Never an argument: other users of the machine read those off the process list.
@@ -42,7 +47,7 @@ export async function readSecret(
 
 async function readInput(around: Surroundings, what: string): Promise<string> {
   const { stdin, stderr } = around;
-  if (!stdin.isTTY) return textOf(stdin as NodeJS.ReadStream);
+  if (!stdin.isTTY) return readText(around);
   stderr.write(`${what}: `);
   try {
     return await typedUnseen(stdin as NodeJS.ReadStream);
