@@ -66,7 +66,7 @@ const TABLE = {
   CLIENT_ORDER_ID_TAKEN: { code: Code.ALREADY_EXISTS },
   /** The account has as many orders open as it may. */
   ORDERS_FULL: { code: Code.FAILED_PRECONDITION },
-  /** To be created, and there is one of this id, or with this secret, already. */
+  /** To be created, and there is one with this id already. */
   RESOURCE_EXISTS: { code: Code.ALREADY_EXISTS },
   /** There is nothing of this kind with this id. */
   RESOURCE_NOT_FOUND: { code: Code.NOT_FOUND },
