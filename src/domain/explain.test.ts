@@ -280,8 +280,8 @@ test('an explanation can be read', () => {
     told.findings.map(({ verdict, why }) => `${verdict}: ${why}`),
     [
       'decides: Plan deep (subscription of-deep) shows the full book 15 minutes late for the MIC XNAS, and nothing is more specific than a MIC.',
-      'covered: Plan slow (subscription of-slow) shows the aggregated book 20 minutes late for the MIC XNAS, but Plan deep (subscription of-deep) shows the full book 15 minutes late there, which is at least as much and no later.',
       'decides: Plan fast (subscription of-fast) shows the last price in real time for the MIC XNAS, and nothing is more specific than a MIC.',
+      'covered: Plan slow (subscription of-slow) shows the aggregated book 20 minutes late for the MIC XNAS, but Plan deep (subscription of-deep) shows the full book 15 minutes late there, which is at least as much and no later.',
       'grants-nothing: Plan fast (subscription of-fast) names no quote level, and so grants nothing.',
       'less-specific: Plan fast (subscription of-fast) shows the last price 20 minutes late for the whole world, but Plan deep (subscription of-deep) has a permission for the MIC XNAS, which is more specific.',
       'not-started: Plan next (subscription of-next) starts at 2026-07-24T00:00:00.001Z.',

@@ -46,7 +46,10 @@ export interface Explanation {
   readonly decision: readonly Permission[];
   /** One English sentence about the outcome. */
   readonly why: string;
-  /** Those that apply first, by condition and level; then those whose subscription does not run. */
+  /**
+   * Those that decide, then the others that apply, then those whose subscription does not run; each
+   * by condition and level.
+   */
   readonly findings: readonly Finding[];
   /** When the answer may change by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
@@ -83,6 +86,7 @@ export function explain(holdings: Holdings, market: Market, nowMs: number): Expl
     .toSorted(compareGranted);
   const running = granted.filter(({ subscription }) => isActive(subscription, nowMs));
   const resting = granted.filter(({ subscription }) => !isActive(subscription, nowMs));
+  const judged = running.map((each) => judge(each, decided, running));
   const decision = grant.refusal === null ? decided : [];
   return {
     market,
@@ -91,7 +95,8 @@ export function explain(holdings: Holdings, market: Market, nowMs: number): Expl
     decision,
     why: whyRefused(grant, holdings.key) ?? whyOutcome(decision, market),
     findings: [
-      ...running.map((each) => judge(each, decided, running)),
+      ...judged.filter(({ verdict }) => verdict === 'decides'),
+      ...judged.filter(({ verdict }) => verdict !== 'decides'),
       ...resting.map((each) => rest(each, nowMs)),
     ],
     changesAtMs: grant.changesAtMs,
