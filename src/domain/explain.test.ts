@@ -176,7 +176,8 @@ test('an explanation tells what is decided, and of every permission what became 
       assert.equal(told.findings.length, count, 'none is missing, none is told twice');
       for (const { permission: each, subscriptionId, planId, verdict, why } of told.findings) {
         const subscription = of.subscriptions.find(({ id }) => id === subscriptionId);
-        assert.ok(subscription?.permissions.includes(each));
+        assert.ok(subscription);
+        assert.ok(subscription.permissions.includes(each));
         assert.equal(planId, subscription.planId);
         assert.match(why, /^Plan [pq] \(subscription s\d\) .*[^.]\.$/);
         assert.equal(verdict, verdictBy(of, where, nowMs, each, subscription), why);
