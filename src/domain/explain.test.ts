@@ -274,7 +274,7 @@ test('an explanation can be read', () => {
   assert.equal(told.outcome, 'granted');
   assert.equal(
     told.why,
-    'The key sees of XNAS the full book 15 minutes late and the last price in real time, by what is granted for the MIC XNAS.',
+    'Of XNAS the key sees the full book 15 minutes late and the last price in real time, by what is granted for the MIC XNAS.',
   );
   assert.equal(told.changesAtMs, NOW + 1);
   assert.deepEqual(
@@ -326,6 +326,30 @@ test('a key that is refused sees nothing, whatever is granted', () => {
       ['decides'],
     );
   }
+});
+
+test('where no country is known, and the MIC does not decide, that is told', () => {
+  const nowhere = { mic: '#WWCP', country: '', continent: '' };
+  const whyBy = (...permissions: Permission[]) => {
+    const subscriptions = [plan('p', permissions)];
+    return explain({ key: KEY, accounts: [], subscriptions }, nowhere, NOW).why;
+  };
+  assert.equal(
+    whyBy(),
+    'No plan that runs grants anything for #WWCP, for which no country is known.',
+  );
+  assert.equal(
+    whyBy(on('worldwide', '', QuoteLevel.LAST_PRICE)),
+    'Of #WWCP, for which no country is known, the key sees the last price in real time, by what is granted for the whole world.',
+  );
+  assert.equal(
+    whyBy(on('worldwide', '', QuoteLevel.ACCESS_FORBIDDEN)),
+    'Access to #WWCP, for which no country is known, is forbidden by what is granted for the whole world.',
+  );
+  assert.equal(
+    whyBy(on('mic', '#WWCP', QuoteLevel.LAST_PRICE)),
+    'Of #WWCP the key sees the last price in real time, by what is granted for the MIC #WWCP.',
+  );
 });
 
 test('where nothing is granted that is told', () => {

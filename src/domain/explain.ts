@@ -174,15 +174,19 @@ function whyRefused({ refusal }: Grant, { id, revokedAtMs, expiresAtMs }: ApiKey
   return `The key ${id} ${verb} at ${instant(atMs ?? 0)} and sees nothing, whatever its client's plans grant.`;
 }
 
-function whyOutcome(decision: readonly Permission[], { mic }: Market): string {
+function whyOutcome(decision: readonly Permission[], { mic, country }: Market): string {
   const [first] = decision;
-  if (first === undefined) return `No plan that runs grants anything for ${mic}.`;
+  // Where the MIC itself does not decide it counts that nothing for a country can be found.
+  const isSomewhere = country !== '' || first?.conditionKind === 'mic';
+  const market = isSomewhere ? mic : `${mic}, for which no country is known,`;
+  if (first === undefined)
+    return `No plan that runs grants anything for ${market.replace(/,$/, '')}.`;
   const condition = conditionOf(first);
   if (first.quoteLevel === QuoteLevel.ACCESS_FORBIDDEN) {
-    return `Access to ${mic} is forbidden by what is granted for ${condition}.`;
+    return `Access to ${market} is forbidden by what is granted for ${condition}.`;
   }
   const seen = decision.map(({ quoteLevel, delayMinutes }) => seenAt(quoteLevel, delayMinutes));
-  return `The key sees of ${mic} ${seen.join(' and ')}, by what is granted for ${condition}.`;
+  return `Of ${market} the key sees ${seen.join(' and ')}, by what is granted for ${condition}.`;
 }
 
 function nameOf({ id, planId }: Subscription): string {
