@@ -75,7 +75,7 @@ function origin(value: string): string {
 
 function network(value: string): Network {
   const read = parseNetwork(value);
-  if (typeof read === 'string') throw new BadSetting(read);
+  if (typeof read === 'string') throw new BadSetting(`"${value}" ${read}`);
   return read;
 }
 
