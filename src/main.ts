@@ -68,6 +68,7 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const metrics = new Metrics();
   const store = await openSqlite(database, {
     exclusive: true,
+    auditKey: masterKey.auditKey,
     writeQueueMax: config.writeQueueMax,
     onCommit: metrics.committed,
   });

@@ -40,6 +40,9 @@ function holdings(change: Partial<Holdings> & { key?: Partial<ApiKey> } = {}): H
       callsMax: {},
       expiresAtMs: null,
       revokedAtMs: null,
+      sourceNetworks: [],
+      previousSecretMac: null,
+      previousSecretEndsAtMs: null,
       ...change.key,
     },
   };

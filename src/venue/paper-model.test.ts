@@ -199,7 +199,7 @@ function checkLife(changes: readonly OrderState[], trades: readonly Trade[]): vo
   const traded = trades.reduce((sum, { size }) => sum.plus(size), new Big(0));
   assert.ok(traded.eq(last.executedQuantity), 'the trades are what was executed');
   for (const { price, side, comment, symbol } of trades) {
-    const { order } = first;
+    const { order }: OrderState = first;
     assert.deepEqual([side, comment, symbol], [order.side, order.comment, order.symbol]);
     const above = new Big(price).cmp(order.limitPrice ?? price);
     assert.ok(side === Side.BUY ? above <= 0 : above >= 0, 'never worse than the limit');
