@@ -5,6 +5,7 @@ import { MemoryCounters } from './counters/memory.ts';
 import { Quotas } from './counters/quotas.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import type { MasterKey } from './domain/master-key.ts';
+import type { Markets } from './domain/mic.ts';
 import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
@@ -94,6 +95,8 @@ export interface ContractParts {
   readonly masterKey: MasterKey;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where the markets of MICs are. */
+  readonly markets: Markets;
   /** Services beside the contract's own, for tests. */
   readonly extraServices: readonly Registration[];
 }

@@ -75,7 +75,7 @@ function origin(value: string): string {
 
 function network(value: string): Network {
   const read = parseNetwork(value);
-  if (typeof read === 'string') throw new BadSetting(read);
+  if (typeof read === 'string') throw new BadSetting(`"${value}" ${read}`);
   return read;
 }
 
@@ -159,6 +159,11 @@ export const SETTINGS = {
     flags: '--master-key-file <file>',
     mode: 'serve',
     help: 'file with the master key: 64 hex digits or base64 of 32 bytes (or PROPUSK_MASTER_KEY)',
+    read: text,
+  }),
+  mics: setting({
+    flags: '--mics <file>',
+    help: 'list of MICs and their countries (CSV of ISO 10383) that stands before the built-in one',
     read: text,
   }),
   tls: setting({

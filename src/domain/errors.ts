@@ -74,15 +74,15 @@ const TABLE = {
   OPERATOR_IS_CALLER: { code: Code.FAILED_PRECONDITION },
   /** The key is revoked or has expired, so it gets no new secret. */
   KEY_NOT_ACTIVE: { code: Code.FAILED_PRECONDITION },
-  /** There is one with this id, or with this secret, already. */
+  /** To be created, and there is one with this id already. */
   RESOURCE_EXISTS: { code: Code.ALREADY_EXISTS },
-  /** There is none with this id. */
+  /** There is nothing of this kind with this id. */
   RESOURCE_NOT_FOUND: { code: Code.NOT_FOUND },
-  /** Others need it: a client with accounts, a plan with subscriptions. */
-  RESOURCE_IN_USE: { code: Code.FAILED_PRECONDITION },
-  /** It was changed since the version that the caller knows. */
+  /** Somebody else changed it since the version that the change names; read it again. */
   VERSION_CONFLICT: { code: Code.ABORTED },
-  /** Another request had this request id within the last 24 hours. */
+  /** To be deleted, and others still refer to it. */
+  RESOURCE_IN_USE: { code: Code.FAILED_PRECONDITION },
+  /** The request id belongs to a request with another body. */
   REQUEST_ID_REUSED: { code: Code.ALREADY_EXISTS },
   /** A method of the contract that nothing is behind here. */
   NOT_OFFERED: { code: Code.UNIMPLEMENTED },

@@ -1,6 +1,6 @@
 /** What a key may do at an instant, worked out from the records. */
 import { AppError } from './errors.ts';
-import type { Holdings } from './model.ts';
+import type { Holdings, Subscription } from './model.ts';
 import { joinPermissions, type Permission } from './permission.ts';
 
 export interface Grant {
@@ -24,15 +24,18 @@ export interface Grant {
   readonly changesAtMs: number;
 }
 
+/** True from the start of a subscription up to its end, and not at it. */
+export function isActive({ startsAtMs, endsAtMs }: Subscription, nowMs: number): boolean {
+  return startsAtMs <= nowMs && (endsAtMs === null || nowMs < endsAtMs);
+}
+
 /** Works out what the key of `holdings` may do at `nowMs`. */
 export function grantOf(holdings: Holdings, nowMs: number): Grant {
   const { key, subscriptions } = holdings;
   const accounts = holdings.accounts
     .filter((account) => key.allAccounts || key.accountIds.includes(account.id))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const active = subscriptions.filter(
-    (s) => s.startsAtMs <= nowMs && (s.endsAtMs === null || nowMs < s.endsAtMs),
-  );
+  const active = subscriptions.filter((each) => isActive(each, nowMs));
   const instants = [
     key.expiresAtMs,
     ...subscriptions.flatMap((s) => [s.startsAtMs, s.endsAtMs]),

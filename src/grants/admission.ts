@@ -65,8 +65,8 @@ export class Admission {
    * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
   async ofSecret(secret: string): Promise<Caller> {
-    const { store, masterKey } = this.#options;
-    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret));
+    const { store, masterKey, clock } = this.#options;
+    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret), clock.now());
     if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
     return { claims: undefined, grant: await this.ofKey(keyId) };
   }

@@ -2,9 +2,10 @@
 // @generated from file propusk/admin/v1/explain_service.proto (package propusk.admin.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { MDPermission } from "../../../grpc/tradeapi/v1/auth/auth_service_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file propusk/admin/v1/explain_service.proto.
@@ -85,25 +86,54 @@ export declare type ExplainResponse = Message<"propusk.admin.v1.ExplainResponse"
   mic: string;
 
   /**
-   * Its country, in two letters; empty where it is not known.
+   * Its country, in two letters; empty where it has none.
    *
    * @generated from field: string country = 5;
    */
   country: string;
 
   /**
-   * Its continent; empty where it is not known.
+   * Its continent; empty where it has none.
    *
    * @generated from field: string continent = 6;
    */
   continent: string;
 
   /**
-   * All permissions of the client's plans that apply to the exchange, those that decide first.
+   * What comes of it.
    *
-   * @generated from field: repeated propusk.admin.v1.ExplainedPermission permissions = 7;
+   * @generated from field: propusk.admin.v1.ExplainResponse.Outcome outcome = 7;
    */
-  permissions: ExplainedPermission[];
+  outcome: ExplainResponse_Outcome;
+
+  /**
+   * What is granted, or what forbids; empty for nothing.
+   *
+   * @generated from field: repeated grpc.tradeapi.v1.auth.MDPermission decision = 8;
+   */
+  decision: MDPermission[];
+
+  /**
+   * Why, in one sentence.
+   *
+   * @generated from field: string why = 9;
+   */
+  why: string;
+
+  /**
+   * All permissions of the client's plans whose condition the exchange meets: first those that apply,
+   * then those whose subscription does not run.
+   *
+   * @generated from field: repeated propusk.admin.v1.Finding findings = 10;
+   */
+  findings: Finding[];
+
+  /**
+   * When the answer may change by itself; not set where it does not.
+   *
+   * @generated from field: google.protobuf.Timestamp changes_at = 11;
+   */
+  changesAt?: Timestamp | undefined;
 };
 
 /**
@@ -113,11 +143,51 @@ export declare type ExplainResponse = Message<"propusk.admin.v1.ExplainResponse"
 export declare const ExplainResponseSchema: GenMessage<ExplainResponse>;
 
 /**
- * A permission that applies, and what becomes of it.
+ * What the key may see of the exchange.
  *
- * @generated from message propusk.admin.v1.ExplainedPermission
+ * @generated from enum propusk.admin.v1.ExplainResponse.Outcome
  */
-export declare type ExplainedPermission = Message<"propusk.admin.v1.ExplainedPermission"> & {
+export enum ExplainResponse_Outcome {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * What `decision` says.
+   *
+   * @generated from enum value: OUTCOME_GRANTED = 1;
+   */
+  GRANTED = 1,
+
+  /**
+   * Nothing: access is forbidden by `decision`.
+   *
+   * @generated from enum value: OUTCOME_FORBIDDEN = 2;
+   */
+  FORBIDDEN = 2,
+
+  /**
+   * Nothing: no plan that runs grants anything, or the key or the token does not work.
+   *
+   * @generated from enum value: OUTCOME_NOTHING = 3;
+   */
+  NOTHING = 3,
+}
+
+/**
+ * Describes the enum propusk.admin.v1.ExplainResponse.Outcome.
+ */
+export declare const ExplainResponse_OutcomeSchema: GenEnum<ExplainResponse_Outcome>;
+
+/**
+ * A permission, and what becomes of it.
+ *
+ * @generated from message propusk.admin.v1.Finding
+ */
+export declare type Finding = Message<"propusk.admin.v1.Finding"> & {
   /**
    * The permission.
    *
@@ -126,39 +196,107 @@ export declare type ExplainedPermission = Message<"propusk.admin.v1.ExplainedPer
   permission?: MDPermission | undefined;
 
   /**
-   * The subscription that it comes from.
-   *
-   * @generated from field: string subscription_id = 2;
-   */
-  subscriptionId: string;
-
-  /**
    * The plan that grants it.
    *
-   * @generated from field: string plan_id = 3;
+   * @generated from field: string plan_id = 2;
    */
   planId: string;
 
   /**
-   * True where it is what the caller may see.
+   * The subscription to that plan.
    *
-   * @generated from field: bool decides = 4;
+   * @generated from field: string subscription_id = 3;
    */
-  decides: boolean;
+  subscriptionId: string;
 
   /**
-   * Why it decides, or why it does not, in a sentence.
+   * What becomes of it.
    *
-   * @generated from field: string reason = 5;
+   * @generated from field: propusk.admin.v1.Finding.Verdict verdict = 4;
    */
-  reason: string;
+  verdict: Finding_Verdict;
+
+  /**
+   * Why, in one sentence.
+   *
+   * @generated from field: string why = 5;
+   */
+  why: string;
 };
 
 /**
- * Describes the message propusk.admin.v1.ExplainedPermission.
- * Use `create(ExplainedPermissionSchema)` to create a new message.
+ * Describes the message propusk.admin.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
  */
-export declare const ExplainedPermissionSchema: GenMessage<ExplainedPermission>;
+export declare const FindingSchema: GenMessage<Finding>;
+
+/**
+ * What becomes of a permission.
+ *
+ * @generated from enum propusk.admin.v1.Finding.Verdict
+ */
+export enum Finding_Verdict {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It is what the key may see, or what forbids it.
+   *
+   * @generated from enum value: VERDICT_DECIDES = 1;
+   */
+  DECIDES = 1,
+
+  /**
+   * Another condition that the exchange meets is more specific.
+   *
+   * @generated from enum value: VERDICT_LESS_SPECIFIC = 2;
+   */
+  LESS_SPECIFIC = 2,
+
+  /**
+   * Another permission for the same condition forbids access.
+   *
+   * @generated from enum value: VERDICT_FORBIDDEN = 3;
+   */
+  FORBIDDEN = 3,
+
+  /**
+   * Another permission for the same condition shows at least as much, no later.
+   *
+   * @generated from enum value: VERDICT_COVERED = 4;
+   */
+  COVERED = 4,
+
+  /**
+   * It names no quote level.
+   *
+   * @generated from enum value: VERDICT_GRANTS_NOTHING = 5;
+   */
+  GRANTS_NOTHING = 5,
+
+  /**
+   * Its subscription starts later.
+   *
+   * @generated from enum value: VERDICT_NOT_STARTED = 6;
+   */
+  NOT_STARTED = 6,
+
+  /**
+   * Its subscription has ended.
+   *
+   * @generated from enum value: VERDICT_ENDED = 7;
+   */
+  ENDED = 7,
+}
+
+/**
+ * Describes the enum propusk.admin.v1.Finding.Verdict.
+ */
+export declare const Finding_VerdictSchema: GenEnum<Finding_Verdict>;
 
 /**
  * Why a key may see what it sees.

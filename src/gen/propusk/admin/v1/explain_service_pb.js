@@ -2,8 +2,9 @@
 // @generated from file propusk/admin/v1/explain_service.proto (package propusk.admin.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_grpc_tradeapi_v1_auth_auth_service } from "../../../grpc/tradeapi/v1/auth/auth_service_pb.js";
 import { file_propusk_contract_v1_contract } from "../../contract/v1/contract_pb.js";
 
@@ -11,7 +12,7 @@ import { file_propusk_contract_v1_contract } from "../../contract/v1/contract_pb
  * Describes the file propusk/admin/v1/explain_service.proto.
  */
 export const file_propusk_admin_v1_explain_service = /*@__PURE__*/
-  fileDesc("CiZwcm9wdXNrL2FkbWluL3YxL2V4cGxhaW5fc2VydmljZS5wcm90bxIQcHJvcHVzay5hZG1pbi52MSJLCg5FeHBsYWluUmVxdWVzdBIPCgV0b2tlbhgBIAEoCUgAEhAKBmtleV9pZBgCIAEoCUgAEgsKA21pYxgDIAEoCUIJCgdzdWJqZWN0IrIBCg9FeHBsYWluUmVzcG9uc2USDgoGa2V5X2lkGAEgASgJEhEKCWNsaWVudF9pZBgCIAEoCRIPCgdyZWZ1c2FsGAMgASgJEgsKA21pYxgEIAEoCRIPCgdjb3VudHJ5GAUgASgJEhEKCWNvbnRpbmVudBgGIAEoCRI6CgtwZXJtaXNzaW9ucxgHIAMoCzIlLnByb3B1c2suYWRtaW4udjEuRXhwbGFpbmVkUGVybWlzc2lvbiKZAQoTRXhwbGFpbmVkUGVybWlzc2lvbhI3CgpwZXJtaXNzaW9uGAEgASgLMiMuZ3JwYy50cmFkZWFwaS52MS5hdXRoLk1EUGVybWlzc2lvbhIXCg9zdWJzY3JpcHRpb25faWQYAiABKAkSDwoHcGxhbl9pZBgDIAEoCRIPCgdkZWNpZGVzGAQgASgIEg4KBnJlYXNvbhgFIAEoCTKbAQoORXhwbGFpblNlcnZpY2USiAEKB0V4cGxhaW4SIC5wcm9wdXNrLmFkbWluLnYxLkV4cGxhaW5SZXF1ZXN0GiEucHJvcHVzay5hZG1pbi52MS5FeHBsYWluUmVzcG9uc2UiOJLbGBgKElJFU09VUkNFX05PVF9GT1VORBAEKAKC0+STAhY6ASoiES9hZG1pbi92MS9leHBsYWluYgZwcm90bzM", [file_google_api_annotations, file_grpc_tradeapi_v1_auth_auth_service, file_propusk_contract_v1_contract]);
+  fileDesc("CiZwcm9wdXNrL2FkbWluL3YxL2V4cGxhaW5fc2VydmljZS5wcm90bxIQcHJvcHVzay5hZG1pbi52MSJLCg5FeHBsYWluUmVxdWVzdBIPCgV0b2tlbhgBIAEoCUgAEhAKBmtleV9pZBgCIAEoCUgAEgsKA21pYxgDIAEoCUIJCgdzdWJqZWN0IrgDCg9FeHBsYWluUmVzcG9uc2USDgoGa2V5X2lkGAEgASgJEhEKCWNsaWVudF9pZBgCIAEoCRIPCgdyZWZ1c2FsGAMgASgJEgsKA21pYxgEIAEoCRIPCgdjb3VudHJ5GAUgASgJEhEKCWNvbnRpbmVudBgGIAEoCRI6CgdvdXRjb21lGAcgASgOMikucHJvcHVzay5hZG1pbi52MS5FeHBsYWluUmVzcG9uc2UuT3V0Y29tZRI1CghkZWNpc2lvbhgIIAMoCzIjLmdycGMudHJhZGVhcGkudjEuYXV0aC5NRFBlcm1pc3Npb24SCwoDd2h5GAkgASgJEisKCGZpbmRpbmdzGAogAygLMhkucHJvcHVzay5hZG1pbi52MS5GaW5kaW5nEi4KCmNoYW5nZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImMKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhMKD09VVENPTUVfR1JBTlRFRBABEhUKEU9VVENPTUVfRk9SQklEREVOEAISEwoPT1VUQ09NRV9OT1RISU5HEAMi9gIKB0ZpbmRpbmcSNwoKcGVybWlzc2lvbhgBIAEoCzIjLmdycGMudHJhZGVhcGkudjEuYXV0aC5NRFBlcm1pc3Npb24SDwoHcGxhbl9pZBgCIAEoCRIXCg9zdWJzY3JpcHRpb25faWQYAyABKAkSMgoHdmVyZGljdBgEIAEoDjIhLnByb3B1c2suYWRtaW4udjEuRmluZGluZy5WZXJkaWN0EgsKA3doeRgFIAEoCSLGAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEwoPVkVSRElDVF9ERUNJREVTEAESGQoVVkVSRElDVF9MRVNTX1NQRUNJRklDEAISFQoRVkVSRElDVF9GT1JCSURERU4QAxITCg9WRVJESUNUX0NPVkVSRUQQBBIaChZWRVJESUNUX0dSQU5UU19OT1RISU5HEAUSFwoTVkVSRElDVF9OT1RfU1RBUlRFRBAGEhEKDVZFUkRJQ1RfRU5ERUQQBzKbAQoORXhwbGFpblNlcnZpY2USiAEKB0V4cGxhaW4SIC5wcm9wdXNrLmFkbWluLnYxLkV4cGxhaW5SZXF1ZXN0GiEucHJvcHVzay5hZG1pbi52MS5FeHBsYWluUmVzcG9uc2UiOJLbGBgKElJFU09VUkNFX05PVF9GT1VORBAEKAKC0+STAhY6ASoiES9hZG1pbi92MS9leHBsYWluYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp, file_grpc_tradeapi_v1_auth_auth_service, file_propusk_contract_v1_contract]);
 
 /**
  * Describes the message propusk.admin.v1.ExplainRequest.
@@ -28,11 +29,39 @@ export const ExplainResponseSchema = /*@__PURE__*/
   messageDesc(file_propusk_admin_v1_explain_service, 1);
 
 /**
- * Describes the message propusk.admin.v1.ExplainedPermission.
- * Use `create(ExplainedPermissionSchema)` to create a new message.
+ * Describes the enum propusk.admin.v1.ExplainResponse.Outcome.
  */
-export const ExplainedPermissionSchema = /*@__PURE__*/
+export const ExplainResponse_OutcomeSchema = /*@__PURE__*/
+  enumDesc(file_propusk_admin_v1_explain_service, 1, 0);
+
+/**
+ * What the key may see of the exchange.
+ *
+ * @generated from enum propusk.admin.v1.ExplainResponse.Outcome
+ */
+export const ExplainResponse_Outcome = /*@__PURE__*/
+  tsEnum(ExplainResponse_OutcomeSchema);
+
+/**
+ * Describes the message propusk.admin.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
+ */
+export const FindingSchema = /*@__PURE__*/
   messageDesc(file_propusk_admin_v1_explain_service, 2);
+
+/**
+ * Describes the enum propusk.admin.v1.Finding.Verdict.
+ */
+export const Finding_VerdictSchema = /*@__PURE__*/
+  enumDesc(file_propusk_admin_v1_explain_service, 2, 0);
+
+/**
+ * What becomes of a permission.
+ *
+ * @generated from enum propusk.admin.v1.Finding.Verdict
+ */
+export const Finding_Verdict = /*@__PURE__*/
+  tsEnum(Finding_VerdictSchema);
 
 /**
  * Why a key may see what it sees.
