@@ -6,9 +6,12 @@ import { addNoun } from './command.ts';
 import { addList, instantOf, optional, type Resource, showInstant } from './resource.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** The detail on one line: before and after would fill a screen. */
+/** Characters of an entry's detail that people see; programs see all of it. */
+const DETAIL_SHOWN_MAX = 100;
+
 function summaryOf(detail: JsonObject | undefined): string {
-  return detail === undefined ? '' : JSON.stringify(detail);
+  const text = detail === undefined ? '' : JSON.stringify(detail);
+  return text.length > DETAIL_SHOWN_MAX ? `${text.slice(0, DETAIL_SHOWN_MAX)}…` : text;
 }
 
 export function addAudit(program: Command, around: Surroundings): void {

@@ -1,24 +1,47 @@
 /** `propusk explain`: which permissions decide what a key sees of an exchange, and why. */
 import { type Command, Option } from 'commander';
 import {
-  type ExplainedPermission,
+  type ExplainResponse,
   ExplainResponseSchema,
   ExplainService,
+  type Finding,
+  FindingSchema,
+  ExplainResponse_Outcome as Outcome,
+  Finding_Verdict as Verdict,
 } from '../src/gen/propusk/admin/v1/explain_service_pb.js';
 import { addCommand } from './command.ts';
 import { unusable } from './failure.ts';
-import { plainOf } from './output.ts';
 import { showPermission } from './permission.ts';
+import { showInstant } from './resource.ts';
 import { readSecret, type Surroundings } from './surroundings.ts';
-import { type Column, card } from './table.ts';
+import type { Column } from './table.ts';
 import { sessionFileOption } from './token.ts';
 
-const COLUMNS: readonly Column<ExplainedPermission>[] = [
-  ['DECIDES', ({ decides }) => (decides ? 'yes' : 'no')],
+/** An enum's name as words: LESS_SPECIFIC is `less specific`. */
+function words(name: string | undefined): string {
+  return (name ?? '').toLowerCase().replaceAll('_', ' ');
+}
+
+const HEAD: readonly Column<ExplainResponse>[] = [
+  ['KEY', ({ keyId }) => keyId],
+  ['CLIENT', ({ clientId }) => clientId],
+  [
+    'EXCHANGE',
+    ({ mic, country, continent }) => [mic, country, continent].filter(Boolean).join(', '),
+  ],
+  ['OUTCOME', ({ outcome }) => words(Outcome[outcome])],
+  ['SEES', ({ decision }) => decision.map(showPermission).join(' ')],
+  ['WHY', ({ why }) => why],
+  ['REFUSED', ({ refusal }) => refusal || 'no'],
+  ['CHANGES', ({ changesAt }) => (changesAt === undefined ? 'never' : showInstant(changesAt))],
+];
+
+const COLUMNS: readonly Column<Finding>[] = [
+  ['VERDICT', ({ verdict }) => words(Verdict[verdict])],
   ['PERMISSION', ({ permission }) => (permission === undefined ? '' : showPermission(permission))],
   ['PLAN', ({ planId }) => planId],
   ['SUBSCRIPTION', ({ subscriptionId }) => subscriptionId],
-  ['WHY', ({ reason }) => reason],
+  ['WHY', ({ why }) => why],
 ];
 
 export function addExplain(program: Command, around: Surroundings): void {
@@ -44,21 +67,10 @@ export function addExplain(program: Command, around: Surroundings): void {
           ? { case: 'token' as const, value: await readSecret(around, file, 'the session token') }
           : { case: 'keyId' as const, value: keyId };
       const answer = await (await admin()).call(ExplainService.method.explain, { subject, mic });
-      if (output.format === 'table') {
-        const head: Column<typeof answer>[] = [
-          ['KEY', (each) => each.keyId],
-          ['CLIENT', (each) => each.clientId],
-          [
-            'EXCHANGE',
-            (each) => [each.mic, each.country, each.continent].filter(Boolean).join(', '),
-          ],
-          ['REFUSED', (each) => each.refusal || 'no'],
-        ];
-        output.say(card(answer, head, (text) => text));
-        if (answer.permissions.length === 0) output.say('No permission applies.');
-        if (answer.permissions.length === 0) return;
-      }
-      output.rows(() => plainOf(ExplainResponseSchema, answer), answer.permissions, COLUMNS);
+      output.one(ExplainResponseSchema, answer, HEAD);
+      if (output.format !== 'table' || answer.findings.length === 0) return;
+      output.say('');
+      output.list(FindingSchema, answer.findings, COLUMNS);
     },
   });
 }

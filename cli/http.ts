@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { CommandFailure, Exit } from './failure.ts';
 
-/** Milliseconds within which a server must have answered. */
+/** Milliseconds that a server may be silent. */
 const ANSWER_MS_MAX = 30_000;
 /** No answer of the API is near it. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
@@ -66,7 +66,7 @@ export class HttpClient {
           'content-length': Buffer.byteLength(body),
         }),
       },
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      timeout: ANSWER_MS_MAX,
     };
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => reject(this.#unreachable(error));
@@ -84,6 +84,9 @@ export class HttpClient {
         });
       });
       request.on('error', fail);
+      request.on('timeout', () => {
+        request.destroy(new Error(`nothing for ${ANSWER_MS_MAX / 1000} s`));
+      });
       request.end(body);
     });
   }
@@ -94,11 +97,9 @@ export class HttpClient {
   }
 
   #unreachable(error: Error): CommandFailure {
-    const why =
-      error.name === 'TimeoutError' ? `no answer within ${ANSWER_MS_MAX / 1000} s` : error.message;
     return new CommandFailure(
       Exit.UNAVAILABLE,
-      `${this.#base.origin} cannot be reached: ${why || String(error)}`,
+      `${this.#base.origin} cannot be reached: ${error.message || String(error)}`,
       { cause: error },
     );
   }

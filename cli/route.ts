@@ -33,18 +33,36 @@ function* parameters(json: JsonObject, prefix = ''): Generator<[string, string]>
   }
 }
 
+interface Route {
+  readonly verb: string;
+  readonly path: string;
+  /** `*`, the name of a field, or empty. */
+  readonly body: string;
+}
+
+/** Reading an option costs more than all else that is done for a call. */
+const routes = new Map<DescMethodUnary, Route>();
+
+function routeOf(method: DescMethodUnary): Route {
+  const known = routes.get(method);
+  if (known !== undefined) return known;
+  const { pattern, body } = getOption(method, httpOption);
+  if (typeof pattern.value !== 'string') throw new Error(`${method} has no route`);
+  const route = { verb: pattern.case?.toUpperCase() ?? '', path: pattern.value, body };
+  routes.set(method, route);
+  return route;
+}
+
 /** What to send so that `method` gets `input`. */
 export function requestOf<M extends DescMethodUnary>(
   method: M,
   input: MessageShape<M['input']>,
 ): HttpRequest {
-  const { pattern, body } = getOption(method, httpOption);
-  if (typeof pattern.value !== 'string') throw new Error(`${method} has no route`);
+  const { verb, path: template, body } = routeOf(method);
   const json = toJson(method.input, input, { useProtoFieldName: true }) as JsonObject;
-  const path = pattern.value.replace(/\{([\w.]+)\}/g, (_, field: string) =>
+  const path = template.replace(/\{([\w.]+)\}/g, (_, field: string) =>
     encodeURIComponent(String(take(json, field) ?? '')),
   );
-  const verb = pattern.case?.toUpperCase() ?? '';
   if (body === '*') return { verb, target: path, body: JSON.stringify(json) };
   const content = body === '' ? undefined : JSON.stringify(take(json, body) ?? {});
   const query = new URLSearchParams([...parameters(json)]).toString();

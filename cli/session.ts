@@ -97,7 +97,7 @@ function addRevoke({ noun, around, schema, columns, example }: Resource<typeof S
         return;
       }
       const { revoked } = await (await admin()).call(revokeSessions, ownerOf(clientId, keyId));
-      if (output.format === 'table') output.say(`${revoked} sessions are revoked`);
+      if (output.format === 'table') output.say(`sessions revoked: ${revoked}`);
       else output.value({ revoked });
     },
   });
