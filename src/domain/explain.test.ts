@@ -47,8 +47,11 @@ const KEY: ApiKey = {
   accountIds: [],
   readonly: false,
   callsMax: {},
+  sourceNetworks: [],
   expiresAtMs: null,
   revokedAtMs: null,
+  previousSecretMac: null,
+  previousSecretEndsAtMs: null,
 };
 
 /** A client with several plans, of which some run. */
