@@ -69,6 +69,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
   limits: ['Auth=500', ['Auth=500'], ['']],
   shedFirst: ['Auth', ['Auth'], ['']],
   masterKeyFile: ['master.key', 'master.key', ['']],
+  mics: ['mics.csv', 'mics.csv', ['']],
   tls: ['yes', true, TRUTHS],
   tlsName: ['example.org', 'example.org', ['']],
   tlsCert: ['c.pem', 'c.pem', ['']],

@@ -6,7 +6,7 @@ import { MemoryCounters } from './counters/memory.ts';
 import { Quotas } from './counters/quotas.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import type { MasterKey } from './domain/master-key.ts';
-import { Markets } from './domain/mic.ts';
+import type { Markets } from './domain/mic.ts';
 import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
@@ -100,6 +100,8 @@ export interface ContractParts {
   readonly masterKey: MasterKey;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where the markets of MICs are. */
+  readonly markets: Markets;
   /** Services beside the contract's own, for tests. */
   readonly extraServices: readonly Registration[];
   /** The program's own. */
@@ -128,8 +130,7 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     methods: [...limited.values()],
     addressCallsMax,
   });
-  const markets = new Markets();
-  const { version } = parts;
+  const { markets, version } = parts;
   const limitedNames = [...limited.values()].map(({ name }) => name);
   const known = { store, masterKey, clock, random, quotas, reader, grants };
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };

@@ -10,6 +10,7 @@ import { listen, type Ports } from './listen.ts';
 import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
+import { readMarkets } from './ops/markets.ts';
 import type { Registration } from './pipeline/call.ts';
 import type { Log } from './pipeline/log.ts';
 import { Metrics } from './pipeline/metrics.ts';
@@ -61,6 +62,7 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const flaws = settingFlaws(config);
   if (flaws.length > 0) throw new ConfigError(flaws);
   const masterKey = openMasterKey(config, random);
+  const markets = readMarkets(config.mics);
   const tls = await openTls(config, clock);
   const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
   const metrics = new Metrics();
@@ -78,7 +80,8 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
     const { version } = PACKAGE;
-    const contract = await makeContract(config, { ...around, store, masterKey, version });
+    const ofContract = { ...around, store, masterKey, markets, version };
+    const contract = await makeContract(config, ofContract);
     const parts = { ...around, store, contract, tls, metrics, version };
     const ports = await listen(config, parts).catch(async (error) => {
       await contract.close();

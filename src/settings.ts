@@ -161,6 +161,11 @@ export const SETTINGS = {
     help: 'file with the master key: 64 hex digits or base64 of 32 bytes (or PROPUSK_MASTER_KEY)',
     read: text,
   }),
+  mics: setting({
+    flags: '--mics <file>',
+    help: 'list of MICs and their countries (CSV of ISO 10383) that stands before the built-in one',
+    read: text,
+  }),
   tls: setting({
     flags: '--tls',
     fallback: 'false',

@@ -58,7 +58,7 @@ test('what is wrong is told by its line', () => {
     ],
     [`${columns}\nXNAS,US\n"XLON,GB\n`, ['line 3: a quote does not end, or something follows it']],
     [`${columns}\n"X"LON,GB\n`, ['line 2: a quote does not end, or something follows it']],
-    [`${columns}\n"a\nb",US\nx,US`, [/^line 2: "a\nb" is not a MIC/, /^line 4: "x" is not a MIC/]],
+    [`${columns}\n"a\nb",US\nx,US`, [/^line 2: "a\\nb" is not a MIC/, /^line 4: "x" is not a MIC/]],
   ] as const) {
     const flaws = flawsOf(text);
     assert.equal(flaws.length, expected.length, flaws.join('\n'));

@@ -43,9 +43,10 @@ function readRows(rows: readonly Row[], micAt: number, countryAt: number): ReadM
     const named = fields[countryAt]?.trim() ?? '';
     const country = named === NO_COUNTRY ? '' : named;
     if (!isMic(mic)) {
-      flaws.push(`line ${line}: "${mic}" is not a MIC, such as XNAS or #RBRD`);
+      flaws.push(`line ${line}: ${JSON.stringify(mic)} is not a MIC, such as XNAS or #RBRD`);
     } else if (country !== '' && continentOf(country) === undefined) {
-      flaws.push(`line ${line}: "${country}" is not a country of ISO 3166, such as US`);
+      const what = JSON.stringify(country);
+      flaws.push(`line ${line}: ${what} is not a country of ISO 3166, such as US`);
     } else if ((countries.get(mic) ?? country) !== country) {
       flaws.push(`line ${line}: ${mic} is in another country than on a line before`);
     }
