@@ -94,9 +94,22 @@ const RULES: Readonly<Record<string, Rule>> = {
   gen: { all: [PROTOBUF] },
   'settings.ts': { all: ['domain'] },
   'config.ts': { all: ['settings.ts', 'domain', 'commander'] },
+  'administration.ts': {
+    all: ['domain', 'store', 'counters', 'grants', 'service', 'pipeline', 'gen', PROTOBUF],
+  },
   'contract.ts': {
     all: [
-      ...['config.ts', 'domain', 'store', 'counters', 'grants', 'venue', 'service', 'pipeline'],
+      ...[
+        'administration.ts',
+        'config.ts',
+        'domain',
+        'store',
+        'counters',
+        'grants',
+        'venue',
+        'service',
+        'pipeline',
+      ],
       ...['ops', 'gen', PROTOBUF],
     ],
   },

@@ -79,8 +79,10 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
       throw new ConfigError(['--secret is the secret of another demo key; choose another']);
     }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
-    const contract = await makeContract(config, { ...around, store, masterKey, markets });
-    const parts = { ...around, store, contract, tls, metrics, version: PACKAGE.version };
+    const { version } = PACKAGE;
+    const ofContract = { ...around, store, masterKey, markets, version };
+    const contract = await makeContract(config, ofContract);
+    const parts = { ...around, store, contract, tls, metrics, version };
     const ports = await listen(config, parts).catch(async (error) => {
       await contract.close();
       throw error;
