@@ -142,5 +142,5 @@ export function addCommand(parent: Command, around: Surroundings, spec: Spec): v
 
 /** Adds a noun, to which its verbs are added. */
 export function addNoun(program: Command, name: string, summary: string): Command {
-  return program.command(name).description(summary);
+  return program.command(name).description(summary).helpCommand(false);
 }

@@ -37,7 +37,7 @@ function wordsOf(line: string): string[][] {
     else commands.at(-1)?.push(word.replace(/^(['"])(.*)\1$/, '$2'));
   }
   return commands.map((words) => {
-    const redirect = words.indexOf('<');
+    const redirect = words.findIndex((word) => word === '<' || word === '>');
     return redirect === -1 ? words : words.slice(0, redirect);
   });
 }

@@ -24,6 +24,8 @@ Exit codes: 0 done, 1 failed, 2 unusable input, 3 refused, 4 not found, 5 confli
 or unavailable, 7 apply needs --yes.
 Every command has its own help, with an example: propusk key create --help.`;
 
+const ON_ITS_MACHINE = 'On the machine of the server:';
+
 /** All commands. */
 export function makeProgram(around: Surroundings): Command {
   const { version } = JSON.parse(
@@ -39,17 +41,29 @@ export function makeProgram(around: Surroundings): Command {
       writeErr: () => {},
     })
     .addHelpText('after', HELP);
-  program.commandsGroup('Run a server, on its own machine:');
-  for (const [words, summary] of SERVER_COMMANDS) program.command(words).description(summary);
-  program.commandsGroup('Ask a server:');
+  program.commandsGroup(ON_ITS_MACHINE);
+  addServerCommands(program);
+  program.commandsGroup('Ask a server, from anywhere:');
   addLogin(program, around);
   addStatus(program, around);
   for (const add of [addClient, addAccount, addPlan, addSubscription, addKey, addSession]) {
     add(program, around);
   }
-  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addApply])
+  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addApply]) {
     add(program, around);
+  }
+  const audit = program.commands.find((noun) => noun.name() === 'audit');
+  audit?.commandsGroup(ON_ITS_MACHINE);
+  addServerCommands(audit, 'audit');
   return program;
+}
+
+/** Names the server's commands, so that the help has them; they are run elsewhere. */
+function addServerCommands(parent: Command | undefined, noun = ''): void {
+  for (const [words, summary] of SERVER_COMMANDS) {
+    const [verb = '', first = ''] = words.split(' ').reverse();
+    if (first === noun) parent?.command(verb).description(summary);
+  }
 }
 
 /** The surroundings of a real process. */
