@@ -126,7 +126,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     ],
     addresses: ['../package.json'],
   },
-  'program.ts': { all: ['main.ts', 'config.ts', 'ops/demo.ts', 'node:'] },
+  'database-commands.ts': { all: ['config.ts', 'domain', 'store', 'ops', 'commander'] },
+  'program.ts': {
+    all: ['main.ts', 'config.ts', 'database-commands.ts', 'ops/demo.ts', 'node:'],
+  },
 };
 
 /** A file and what it names. */

@@ -63,6 +63,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
     5400,
     ['', '15', '4s', '4999ms', '5500ms', '366d', 'x', '-5s', '1.5m', '15 m', '0s'],
   ],
+  auditRetentionMs: ['30d', 2_592_000_000, ['', '30', '59m', 'x', '0s']],
   orders: ['paper', 'paper', ['', 'Paper', 'true', 'live']],
   secret: ['any words', 'any words', ['']],
   faults: ['Auth=500', ['Auth=500'], ['']],

@@ -62,6 +62,13 @@ function sessionTtl(value: string): number {
   return ms / 1000;
 }
 
+function retention(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 400d`);
+  if (ms < 3_600_000) throw new BadSetting(`"${value}" is too short; at least 1h`);
+  return ms;
+}
+
 function count(value: string): number {
   const number = Number(value);
   if (/^\d+$/.test(value) && number > 0 && number <= 2 ** 31 - 1) return number;
@@ -141,6 +148,12 @@ export const SETTINGS = {
     flags: '--orders <paper|off>',
     help: 'where orders go: to a paper venue, or nowhere (dev: paper, serve: off)',
     read: orders,
+  }),
+  auditRetentionMs: setting({
+    flags: '--audit-retention <duration>',
+    fallback: '400d',
+    help: 'how long audit entries, and sessions that are over, are kept, at least 1h',
+    read: retention,
   }),
   secret: setting({
     flags: '--secret <value>',

@@ -1,17 +1,8 @@
 /** Secrets of keys by the administration: made, imported, replaced, and from where they are used. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { systemRandom } from '../src/domain/clock.ts';
-import { MasterKey } from '../src/domain/master-key.ts';
 import { KeyService, Secret } from '../src/gen/propusk/admin/v1/key_service_pb.js';
-import { ownMasterKey } from '../src/ops/files.ts';
-import {
-  AdministeredServer,
-  Administrator,
-  makeClient,
-  makeKey,
-  putOperator,
-} from './administration.ts';
+import { AdministeredServer, Administrator, makeClient, makeKey } from './administration.ts';
 import { endOf, failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { startHere, unique } from './start.ts';
@@ -156,9 +147,7 @@ test('serve imports no secret that can be guessed, dev any', async () => {
 
   await using dev = await startHere();
   await using four = new Four(dev);
-  const masterKey = new MasterKey(ownMasterKey(dev.folder, systemRandom));
-  const { token } = await putOperator(dev.server, 'operator', { masterKey });
-  const admin = new Administrator(four.rest1, token);
+  const admin = new Administrator(four.rest1, dev.server.operatorToken ?? '');
   const { id } = await makeClient(admin);
   await admin.call(keys.importKey, { key: { clientId: id }, secret: 'short' });
   await four.grpc.auth('short');

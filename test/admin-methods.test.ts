@@ -131,7 +131,7 @@ for (const method of METHODS) {
   });
 
   test(`${method.name} is for nobody who is no operator`, async () => {
-    const expired = await putOperator(scene.server, 'owner', { expiresAtMs: 1 });
+    const expired = await putOperator(scene.server, 'owner', 1);
     const revoked = await putOperator(scene.server, 'owner');
     const { version, createdAtMs, updatedAtMs, ...operator } = await operatorOf(revoked.id);
     await write(store, 'operator', [{ ...operator, revokedAtMs: Date.now() }]);

@@ -16,17 +16,18 @@ import { write } from './steps.ts';
 /** Each may do what those before it may. */
 export const OPERATOR_ROLES: readonly OperatorRole[] = ['service', 'viewer', 'operator', 'owner'];
 
+/** The master key of the server. */
 export const SERVE_KEY = new MasterKey(Buffer.from(SERVE_MASTER_KEY, 'hex'));
 
 /** A new operator's id and token, put into the database behind the server's back. */
 export async function putOperator(
   { store }: Pick<Server, 'store'>,
   role: OperatorRole,
-  { expiresAtMs = Date.now() + 365 * 86_400_000, masterKey = SERVE_KEY } = {},
+  expiresAtMs = Date.now() + 365 * 86_400_000,
 ): Promise<{ id: string; token: string }> {
   const id = `${role}-${unique()}`;
   const token = formatSecret(randomBytes(20), 'pop_');
-  const tokenMac = masterKey.macOfSecret(token);
+  const tokenMac = SERVE_KEY.macOfSecret(token);
   await write(store, 'operator', [
     { id, name: `the ${role}`, role, tokenMac, expiresAtMs, revokedAtMs: null },
   ]);

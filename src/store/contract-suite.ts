@@ -4,8 +4,12 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { type Check, heard, refused, targets } from './contract-checks.ts';
 import { audit, HOUSEHOLD, key, NOW_MS, placed, put, session } from './contract-samples.ts';
+import { auditContract } from './contract-suite-audit.ts';
 import { ordersContract } from './contract-suite-orders.ts';
 import { recordsContract } from './contract-suite-records.ts';
+import { requestsContract } from './contract-suite-requests.ts';
+import { resourcesContract } from './contract-suite-resources.ts';
+import { sessionsContract } from './contract-suite-sessions.ts';
 import type { Change, Store } from './store.ts';
 
 /**
@@ -28,8 +32,12 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
   describe(`store on ${name}`, () => {
     notesContract(check);
     recordsContract(check);
+    resourcesContract(check);
+    requestsContract(check);
     keyContract(check);
     sessionContract(check);
+    sessionsContract(check);
+    auditContract(check);
     ordersContract(check);
     changesContract(check);
     lifeContract(check);

@@ -70,6 +70,30 @@ export function findAudit(db: Connection, query: AuditQuery): AuditPage {
   });
 }
 
+/** What happened after an entry: how often, and the newest targets of what took something away. */
+export function happenedAfter(db: Connection, sequence: number): Happened {
+  return db.snapshot(() => ({
+    actions: db.all<{ action: string; entries: number }>(HAPPENED_SQL.actions, sequence),
+    revoked: db.all<{ target: string }>(HAPPENED_SQL.revoked, sequence).map(({ target }) => target),
+  }));
+}
+
+export interface Happened {
+  readonly actions: readonly { readonly action: string; readonly entries: number }[];
+  /** At most 20, the newest first. */
+  readonly revoked: readonly string[];
+}
+
+/** Asked once, of a database that is not in use. */
+const HAPPENED_SQL = {
+  actions: `
+    SELECT action, count(*) AS entries FROM audit WHERE sequence > ? GROUP BY action ORDER BY action`,
+  revoked: `
+    SELECT target FROM audit WHERE sequence > ?
+      AND (action LIKE '%.revoke' OR action LIKE '%.delete') AND target NOT LIKE 'session:%'
+    ORDER BY sequence DESC LIMIT 20`,
+} as const;
+
 function sequenceOf(db: Connection, sql: string): number | null {
   return db.get<{ sequence: number | null }>(sql)?.sequence ?? null;
 }

@@ -19,9 +19,21 @@ const MEMORY = ':memory:';
  * @throws StoreError in one line, when it cannot be used
  */
 export async function openSqlite(url: string, options: SqliteOptions = {}): Promise<Store> {
+  const path = pathOf(url);
+  return path === MEMORY ? openMemory(options) : openFile(prepareFile(path), options);
+}
+
+function pathOf(url: string): string {
   const path = url.startsWith(SCHEME) ? url.slice(SCHEME.length) : '';
   if (path === '') throw new StoreError(`${url} is not of the form sqlite:PATH or sqlite::memory:`);
-  return path === MEMORY ? openMemory(options) : openFile(prepareFile(path), options);
+  return path;
+}
+
+/** The path of a database in a file; throws StoreError for one in memory. */
+export function fileOf(url: string): string {
+  const path = pathOf(url);
+  if (path === MEMORY) throw new StoreError(`${url} is in the memory of its process alone`);
+  return path;
 }
 
 function openMemory(options: SqliteOptions): Store {
@@ -45,7 +57,8 @@ async function openFile(file: string, options: SqliteOptions): Promise<Store> {
   }
 }
 
-function setUp(file: string): void {
+/** Brings the file to this program's version. */
+export function setUp(file: string): void {
   const db = openWriter(file);
   try {
     migrate(db, readMigrations(), file);
