@@ -4,22 +4,26 @@ import type { DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/
 import { MasterKey } from '../src/domain/master-key.ts';
 import type { OperatorRole } from '../src/domain/model.ts';
 import { formatSecret } from '../src/domain/secret.ts';
-import type { Server } from '../src/main.ts';
+import { AccountService } from '../src/gen/propusk/admin/v1/account_service_pb.js';
+import { ClientService } from '../src/gen/propusk/admin/v1/client_service_pb.js';
+import { type KeySchema, KeyService } from '../src/gen/propusk/admin/v1/key_service_pb.js';
+import type { Server, Surroundings } from '../src/main.ts';
 import type { Client } from './clients/client.ts';
 import { Four } from './clients/four.ts';
-import { SERVE_MASTER_KEY, startServe, unique } from './start.ts';
+import { SERVE_MASTER_KEY, startServeWith, unique } from './start.ts';
 import { write } from './steps.ts';
 
 /** Each may do what those before it may. */
 export const OPERATOR_ROLES: readonly OperatorRole[] = ['service', 'viewer', 'operator', 'owner'];
 
+/** The master key of the server. */
 export const SERVE_KEY = new MasterKey(Buffer.from(SERVE_MASTER_KEY, 'hex'));
 
 /** A new operator's id and token, put into the database behind the server's back. */
 export async function putOperator(
   { store }: Pick<Server, 'store'>,
   role: OperatorRole,
-  expiresAtMs = Date.now() + 3_600_000,
+  expiresAtMs = Date.now() + 365 * 86_400_000,
 ): Promise<{ id: string; token: string }> {
   const id = `${role}-${unique()}`;
   const token = formatSecret(randomBytes(20), 'pop_');
@@ -65,8 +69,16 @@ export class AdministeredServer implements AsyncDisposable {
     this.operators = operators;
   }
 
-  static async start(...args: readonly string[]): Promise<AdministeredServer> {
-    const server = await startServe(...args);
+  static start(...args: readonly string[]): Promise<AdministeredServer> {
+    return AdministeredServer.startWith({}, ...args);
+  }
+
+  /** The same in other surroundings. */
+  static async startWith(
+    change: Partial<Surroundings>,
+    ...args: readonly string[]
+  ): Promise<AdministeredServer> {
+    const server = await startServeWith(change, ...args);
     const [service, viewer, operator, owner] = await Promise.all([
       putOperator(server, 'service'),
       putOperator(server, 'viewer'),
@@ -91,4 +103,25 @@ export class AdministeredServer implements AsyncDisposable {
 function fourOf(port: number | undefined): Four {
   const authority = `127.0.0.1:${port}`;
   return new Four({ authority, url: `http://${authority}` });
+}
+
+/** A new client with one account, made by an operator. */
+export async function makeClient(
+  operator: Administrator,
+): Promise<{ id: string; account: string }> {
+  const { id } = await operator.call(ClientService.method.createClient, { client: {} });
+  const account = { id: `A${unique()}`, clientId: id };
+  await operator.call(AccountService.method.createAccount, { account });
+  return { id, account: account.id };
+}
+
+/** A new key that reaches all accounts of its client, and its secret. */
+export async function makeKey(
+  operator: Administrator,
+  clientId: string,
+  more: MessageInitShape<typeof KeySchema> = {},
+): Promise<{ id: string; secret: string }> {
+  const key = { clientId, allAccounts: true, ...more };
+  const made = await operator.call(KeyService.method.createKey, { key });
+  return { id: made.key?.id ?? '', secret: made.secret };
 }

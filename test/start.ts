@@ -97,12 +97,20 @@ export async function startHere(
 export const SERVE_MASTER_KEY = 'ab'.repeat(32);
 
 /** Starts `propusk serve` in this process, on free ports and a new database without a key in it. */
-export async function startServe(...args: readonly string[]): Promise<Server> {
+export function startServe(...args: readonly string[]): Promise<Server> {
+  return startServeWith({}, ...args);
+}
+
+/** The same in other surroundings. */
+export async function startServeWith(
+  change: Partial<Surroundings>,
+  ...args: readonly string[]
+): Promise<Server> {
   const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
   const database = `--database=sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
   const fixed = [...listen, database, '--drain-notice-ms=20', ...ANY_LAG];
   const config = configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY });
-  return start(config, surroundings(config));
+  return start(config, { ...surroundings(config), ...change });
 }
 
 /** A server in a process of its own. */
