@@ -1,5 +1,6 @@
-/** The public contract put together: its services, what they need, and what lets their callers in. */
+/** The contract put together: its services, what they need, and what lets their callers in. */
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { administration } from './administration.ts';
 import type { Config } from './config.ts';
 import { MemoryCounters } from './counters/memory.ts';
 import { Quotas } from './counters/quotas.ts';
@@ -13,6 +14,7 @@ import { OrdersService } from './gen/grpc/tradeapi/v1/orders/orders_service_pb.j
 import { SimulationService } from './gen/propusk/simulation/v1/simulation_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
+import { Operators } from './grants/operators.ts';
 import { openSigningKeys } from './ops/signing-keys.ts';
 import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
@@ -23,6 +25,7 @@ import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
+import { OperatorAccess } from './pipeline/operator-access.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -82,6 +85,8 @@ export interface Contract {
   readonly registrations: readonly Registration[];
   /** What drives the paper venue, where orders go to one: for operators and developers alone. */
   readonly simulation: readonly Registration[];
+  /** What operators administer with. */
+  readonly administration: readonly Registration[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers'>;
@@ -99,6 +104,8 @@ export interface ContractParts {
   readonly markets: Markets;
   /** Services beside the contract's own, for tests. */
   readonly extraServices: readonly Registration[];
+  /** The program's own. */
+  readonly version: string;
 }
 
 /** Puts the services together. */
@@ -123,6 +130,9 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     methods: [...limited.values()],
     addressCallsMax,
   });
+  const { markets, version } = parts;
+  const limitedNames = [...limited.values()].map(({ name }) => name);
+  const known = { store, masterKey, clock, random, quotas, reader, grants };
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
   return {
     registrations: [
@@ -133,13 +143,22 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       register(UsageMetricsService, usageMetricsService(quotas, clock)),
       ...extraServices,
     ],
+    administration: administration({
+      ...known,
+      ...{ markets, version, mode: config.mode, limitedMethods: limitedNames },
+    }),
     simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => venue?.close(),
-    admit: admitter(
-      new Authenticator(admission),
-      new Access({ admission, grants, clock }),
-      new Limiter(quotas, limited),
-    ),
+    admit: admitter({
+      authenticator: new Authenticator(admission),
+      access: new Access({ admission, grants, clock }),
+      limiter: new Limiter(quotas, limited),
+      operatorAccess: new OperatorAccess({
+        operators: new Operators({ store, masterKey, clock }),
+        failures: new MemoryCounters({ clock, callersMax }),
+        failuresMax: config.operatorFailuresMax,
+      }),
+    }),
     sources: {
       caches: { tokens: admission.lookups, grants: grants.lookups },
       callers: { key: () => keys.size, address: () => addresses.size },

@@ -85,8 +85,10 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
     const operatorToken =
       config.mode === 'dev' ? await putDemoOperator(store, masterKey, clock.now()) : undefined;
-    const contract = await makeContract(config, { ...around, store, masterKey, markets });
-    const parts = { ...around, store, contract, tls, metrics, version: PACKAGE.version };
+    const { version } = PACKAGE;
+    const ofContract = { ...around, store, masterKey, markets, version };
+    const contract = await makeContract(config, ofContract);
+    const parts = { ...around, store, contract, tls, metrics, version };
     const ports = await listen(config, parts).catch(async (error) => {
       await contract.close();
       throw error;

@@ -250,6 +250,11 @@ export const SETTINGS = {
     200,
     'calls from one address in any 60 s that show no valid secret or token',
   ),
+  operatorFailuresMax: limit(
+    '--operator-failures-max <n>',
+    20,
+    "calls from one address in any 60 s that show no valid operator's token",
+  ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
   headerBytesMax: limit('--header-bytes-max <n>', 16_384, 'bytes of all request headers'),

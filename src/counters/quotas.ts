@@ -23,6 +23,9 @@ export interface Taken extends Quota {
   readonly isAllowed: boolean;
 }
 
+/** What tells a caller's limits, and what is left of them. */
+export type LimitedCaller = Pick<Grant, 'keyId' | 'callsMax'>;
+
 /** The name of what callers who show no key have, all methods together. */
 export const ADDRESS_QUOTA = 'address';
 
@@ -60,7 +63,7 @@ export class Quotas {
   }
 
   /** What a key has left of each method. */
-  of(grant: Grant): Promise<Quota[]> {
+  of(grant: LimitedCaller): Promise<Quota[]> {
     const { keys, methods } = this.#options;
     return Promise.all(
       methods.map(async (method) => {
@@ -71,10 +74,10 @@ export class Quotas {
   }
 }
 
-function callerOf(method: LimitedMethod, grant: Grant): string {
+function callerOf(method: LimitedMethod, grant: LimitedCaller): string {
   return `${method.name} ${grant.keyId}`;
 }
 
-function callsMaxOf(method: LimitedMethod, grant: Grant): number {
+function callsMaxOf(method: LimitedMethod, grant: LimitedCaller): number {
   return grant.callsMax[method.name] ?? method.callsMax;
 }

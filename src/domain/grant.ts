@@ -20,6 +20,8 @@ export interface Grant {
   readonly permissions: readonly Permission[];
   /** Limits of this key's own: calls in any 60 seconds by the method's name. */
   readonly callsMax: Readonly<Record<string, number>>;
+  /** From where the key may sign in and have its tokens renewed; none: from everywhere. */
+  readonly sourceNetworks: readonly string[];
   /** When this grant changes by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
 }
@@ -51,6 +53,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     readonlyAccountIds: accounts.filter((a) => a.readonly).map((a) => a.id),
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
     callsMax: key.callsMax,
+    sourceNetworks: key.sourceNetworks,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),
   };
 }

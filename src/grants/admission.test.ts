@@ -27,6 +27,7 @@ const GRANT: Grant = {
   accountIds: ['a'],
   permissions: [],
   callsMax: {},
+  sourceNetworks: [],
   changesAtMs: Number.POSITIVE_INFINITY,
 };
 

@@ -532,7 +532,7 @@ export declare const KeyService: GenService<{
   },
   /**
    * Removes an API key.
-   * Neither its secret nor its tokens work when this is answered, and its sessions are forgotten.
+   * Neither its secret nor its tokens work when this is answered, and its sessions are revoked.
    *
    * @generated from rpc propusk.admin.v1.KeyService.DeleteKey
    */

@@ -66,7 +66,7 @@ export declare type MethodUsage = Message<"propusk.admin.v1.MethodUsage"> & {
   remaining: number;
 
   /**
-   * When the whole limit is there again, if nothing is called until then.
+   * When more of them may be made than now.
    *
    * @generated from field: google.protobuf.Timestamp reset_at = 4;
    */
