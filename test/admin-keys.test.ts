@@ -1,6 +1,7 @@
 /** Secrets of keys by the administration: made, imported, replaced, and from where they are used. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import pino from 'pino';
 import { KeyService, Secret } from '../src/gen/propusk/admin/v1/key_service_pb.js';
 import { AdministeredServer, Administrator, makeClient, makeKey } from './administration.ts';
 import { endOf, failureOf } from './clients/client.ts';
@@ -9,7 +10,11 @@ import { startHere, unique } from './start.ts';
 import { StepClock } from './steps.ts';
 
 const clock = new StepClock();
-const scene = await AdministeredServer.startWith({ clock }, '--operator-failures-max=1000');
+/** Everything that the server logs, and every secret that it must not. */
+const lines: string[] = [];
+const canaries: string[] = [];
+const log = pino({ level: 'debug', base: null }, { write: (line) => lines.push(line) });
+const scene = await AdministeredServer.startWith({ clock, log }, '--operator-failures-max=1000');
 after(() => scene[Symbol.asyncDispose]());
 const { store } = scene.server;
 const { outside } = scene;
@@ -20,6 +25,12 @@ const HOUR = { seconds: 3600n };
 
 /** What a secret that nobody has is answered. */
 const unknown = (await failureOf(outside.rest1.auth('nothing'))).status;
+
+/** Notes a secret that must be in no log. */
+function canary(secret: string): string {
+  canaries.push(secret);
+  return secret;
+}
 
 async function assertUnknown(secret: string): Promise<void> {
   for (const each of outside.all) {
@@ -33,7 +44,7 @@ test('a secret is shown once, opens a session, and is kept nowhere', async () =>
     const made = await scene.as('operator', each).call(keys.createKey, asked);
     assert.match(made.secret, /^psk_[0-9A-Za-z]{33}$/);
     assert.equal(made.secretStatus, Secret.SHOWN);
-    const token = await outside.grpc.auth(made.secret);
+    const token = await outside.grpc.auth(canary(made.secret));
     const { message } = await outside.grpc.tokenDetails(token);
     assert.deepEqual(message.accountIds, [client.account]);
     const shown = await scene.as('owner', each).call(keys.getKey, { id: made.key?.id ?? '' });
@@ -81,7 +92,7 @@ test('a rotation ends the secret before at once, or when its overlap is over', a
   await outside.rest1.auth(rotated.secret);
   const third = await operator.call(keys.rotateKey, { id });
   await assertUnknown(rotated.secret);
-  await outside.rest1.auth(third.secret);
+  await outside.rest1.auth(canary(third.secret));
   // An hour has passed since, so the token itself is over.
   assert.equal((await failureOf(outside.rest1.tokenDetails(token))).reason, 'TOKEN_INVALID');
 });
@@ -131,7 +142,7 @@ test('serve imports no secret that can be guessed, dev any', async () => {
   const asked = (secret: string) => ({ key: { clientId: client.id, allAccounts: true }, secret });
   const good = `q7-${unique()}${unique()}${unique()}`;
   await operator.call(keys.importKey, asked(good));
-  await outside.rest1.auth(good);
+  await outside.rest1.auth(canary(good));
   for (const secret of [
     '',
     'x'.repeat(40),
@@ -151,4 +162,23 @@ test('serve imports no secret that can be guessed, dev any', async () => {
   const { id } = await makeClient(admin);
   await admin.call(keys.importKey, { key: { clientId: id }, secret: 'short' });
   await four.grpc.auth('short');
+});
+
+test('neither secrets nor the tokens of operators are in the log', async () => {
+  for (const { token } of Object.values(scene.operators)) canary(token);
+  const bad = canary(`pop_${unique()}${unique()}`);
+  const secret = canary(`psk_${unique()}${unique()}`);
+  for (const each of scene.inside.all) {
+    const nobody = new Administrator(each, bad);
+    await failureOf(nobody.call(keys.getKey, { id: secret }));
+    const admin = scene.as('operator', each);
+    await failureOf(admin.call(keys.getKey, { id: secret }));
+    await failureOf(admin.call(keys.importKey, { key: { id: secret, clientId: ' ' }, secret }));
+    await failureOf(admin.call(keys.createKey, { key: { clientId: client.id, id: ' ' } }));
+  }
+  const text = lines.join('');
+  assert.ok(text.includes('"method":"ImportKey"') && text.includes('"OPERATOR_UNKNOWN"'));
+  assert.ok(text.includes(`"operator":"${scene.operators.operator.id}"`));
+  assert.ok(canaries.length > 8);
+  for (const each of canaries) assert.ok(!text.includes(each.slice(4)), each);
 });

@@ -35,6 +35,8 @@ export const RECORD_ROWS: readonly (readonly [DescMethodUnary, Row])[] = [
       good: () => ({ client: { name: 'A' } }),
       wrong: [
         [() => ({ client: { id: 'a b' } }), 'client.id'],
+        [() => ({ client: { id: '..' } }), 'client.id'],
+        [() => ({ client: { id: '-a' } }), 'client.id'],
         [() => ({ client: { name: LONG } }), 'client.name'],
         [({ client }) => ({ client: { id: client } }), 'RESOURCE_EXISTS'],
         [() => ({ client: {}, requestId: 'ä' }), 'request_id'],

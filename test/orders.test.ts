@@ -254,12 +254,12 @@ inEach(
     const levels = secretOf(server, 'demo-levels');
     const stranger = await Trader.signIn(client, levels, COLON_ACCOUNT);
     for (const work of [
-      trader.get('nothing'),
-      trader.cancel('nothing'),
-      stranger.get(orderId),
-      stranger.cancel(orderId),
+      () => trader.get('nothing'),
+      () => trader.cancel('nothing'),
+      () => stranger.get(orderId),
+      () => stranger.cancel(orderId),
     ]) {
-      const failure = await failureOf(work);
+      const failure = await failureOf(work());
       assert.equal(failure.code, 5);
       assert.equal(failure.reason, 'ORDER_NOT_FOUND');
       assert.equal(failure.localized, undefined);

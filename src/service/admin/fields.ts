@@ -4,8 +4,9 @@ import { type FieldViolation, refuseFields } from '../../domain/errors.ts';
 
 /** Characters of a name or a label at most. */
 const TEXT_CHARS_MAX = 256;
-const ID = /^[A-Za-z0-9._:-]{1,64}$/;
-const ID_FORM = 'is not 1 to 64 letters, digits or ._:-';
+/** Neither a flag on a command line nor a part of a path that leads elsewhere. */
+const ID = /^\w[\w.:-]{0,63}$/;
+const ID_FORM = 'is not 1 to 64 letters, digits or ._:-, a letter, a digit or _ first';
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, the ends of google.protobuf.Timestamp. */
 const SECONDS_MIN = -62_135_596_800n;
 const SECONDS_MAX = 253_402_300_799n;

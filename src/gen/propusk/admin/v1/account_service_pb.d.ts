@@ -18,8 +18,8 @@ export declare const file_propusk_admin_v1_account_service: GenFile;
  */
 export declare type Account = Message<"propusk.admin.v1.Account"> & {
   /**
-   * As the broker writes it, such as `1899011` or `TRQD05:146559`: letters, digits and `._:-`, at
-   * most 64 characters. It does not change.
+   * As the broker writes it, such as `1899011` or `TRQD05:146559`: letters, digits and `._:-`, not
+   * one of `.:-` first, at most 64 characters. It does not change.
    *
    * @generated from field: string id = 1;
    */

@@ -18,8 +18,8 @@ export declare const file_propusk_admin_v1_subscription_service: GenFile;
  */
 export declare type Subscription = Message<"propusk.admin.v1.Subscription"> & {
   /**
-   * Letters, digits and `._:-`, at most 64 characters; made by the server where it is not given.
-   * It does not change.
+   * Letters, digits and `._:-`, not one of `.:-` first, at most 64 characters; made by the server
+   * where it is not given. It does not change.
    *
    * @generated from field: string id = 1;
    */
