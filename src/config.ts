@@ -48,7 +48,10 @@ function nameOf(row: Setting<unknown>): string {
   return row.flags.split(' ')[0] ?? '';
 }
 
-function rowsOf(mode: Mode): [keyof Settings, Setting<unknown>][] {
+type Environment = Readonly<Record<string, string | undefined>>;
+type Row = readonly [name: keyof Settings, row: Setting<unknown>];
+
+function rowsOf(mode: Mode): Row[] {
   const rows = Object.entries(SETTINGS) as [keyof Settings, Setting<unknown>][];
   return rows.filter(([, row]) => row.mode === undefined || row.mode === mode);
 }
@@ -68,7 +71,7 @@ function optionOf(row: Setting<unknown>): Option {
  */
 export function readCommandLine(
   args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   version: string,
   check: (settings: Partial<Config>) => readonly string[] = () => [],
 ): Request {
@@ -107,13 +110,29 @@ function readSettings(
   mode: Mode,
   flags: Record<string, unknown>,
   command: Command,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   check: (settings: Partial<Config>) => readonly string[],
 ): Config {
-  const errors: string[] = [];
   const masterKey = mode === 'serve' ? env.PROPUSK_MASTER_KEY : undefined;
-  const values: Record<string, unknown> = { mode, masterKey };
-  for (const [name, row] of rowsOf(mode)) {
+  const { values, errors } = readRows(rowsOf(mode), flags, command, env);
+  Object.assign(values, { mode, masterKey });
+  errors.push(...conflicts(mode, values), ...check(values));
+  if (errors.length > 0) throw new ConfigError(errors);
+  for (const [name, row] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    if (row.repeatable) values[name] ??= [];
+  }
+  return Object.freeze(values) as Config;
+}
+
+function readRows(
+  rows: readonly Row[],
+  flags: Record<string, unknown>,
+  command: Command,
+  env: Environment,
+): { values: Record<string, unknown>; errors: string[] } {
+  const errors: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, row] of rows) {
     const option = command.options.find((each) => each.flags === row.flags);
     const given = flags[option?.attributeName() ?? ''];
     const fromEnv = env[variableOf(row)];
@@ -129,12 +148,36 @@ function readSettings(
       values[name] = null;
     }
   }
-  errors.push(...conflicts(mode, values), ...check(values));
-  if (errors.length > 0) throw new ConfigError(errors);
-  for (const [name, row] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
-    if (row.repeatable) values[name] ??= [];
+  return { values, errors };
+}
+
+/** The settings that say where the records and their master key are. */
+export type PlaceSettings = Pick<Config, 'data' | 'database' | 'masterKeyFile' | 'masterKey'>;
+
+const PLACE: readonly Row[] = [
+  ['data', SETTINGS.data],
+  ['database', SETTINGS.database],
+  ['masterKeyFile', SETTINGS.masterKeyFile],
+];
+
+/** Gives a command the options that say where the records are. */
+export function addPlaceOptions(command: Command): Command {
+  for (const [, row] of PLACE) command.addOption(optionOf(row));
+  return command;
+}
+
+/** What those options, or the environment, say; throws ConfigError. */
+export function readPlace(
+  flags: Record<string, unknown>,
+  command: Command,
+  env: Environment,
+): PlaceSettings {
+  const { values, errors } = readRows(PLACE, flags, command, env);
+  if (env.PROPUSK_MASTER_KEY !== undefined && values.masterKeyFile !== undefined) {
+    errors.push('PROPUSK_MASTER_KEY and --master-key-file are both set; keep one of them');
   }
-  return Object.freeze(values) as Config;
+  if (errors.length > 0) throw new ConfigError(errors);
+  return { ...(values as PlaceSettings), masterKey: env.PROPUSK_MASTER_KEY };
 }
 
 /** What is wrong with settings that are each fine by themselves. */

@@ -1,10 +1,12 @@
-/** The public contract put together: its services, what they need, and what lets their callers in. */
+/** The contract put together: its services, what they need, and what lets their callers in. */
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { administration } from './administration.ts';
 import type { Config } from './config.ts';
 import { MemoryCounters } from './counters/memory.ts';
 import { Quotas } from './counters/quotas.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import type { MasterKey } from './domain/master-key.ts';
+import type { Markets } from './domain/mic.ts';
 import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
@@ -12,6 +14,7 @@ import { OrdersService } from './gen/grpc/tradeapi/v1/orders/orders_service_pb.j
 import { SimulationService } from './gen/propusk/simulation/v1/simulation_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
+import { Operators } from './grants/operators.ts';
 import { openSigningKeys } from './ops/signing-keys.ts';
 import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
@@ -22,6 +25,7 @@ import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
+import { OperatorAccess } from './pipeline/operator-access.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -81,6 +85,8 @@ export interface Contract {
   readonly registrations: readonly Registration[];
   /** What drives the paper venue, where orders go to one: for operators and developers alone. */
   readonly simulation: readonly Registration[];
+  /** What operators administer with. */
+  readonly administration: readonly Registration[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers'>;
@@ -94,8 +100,12 @@ export interface ContractParts {
   readonly masterKey: MasterKey;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where the markets of MICs are. */
+  readonly markets: Markets;
   /** Services beside the contract's own, for tests. */
   readonly extraServices: readonly Registration[];
+  /** The program's own. */
+  readonly version: string;
 }
 
 /** Puts the services together. */
@@ -122,6 +132,9 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     methods: [...limited.values()],
     addressCallsMax,
   });
+  const { markets, version } = parts;
+  const limitedNames = [...limited.values()].map(({ name }) => name);
+  const known = { store, masterKey, clock, random, quotas, reader, grants };
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
   return {
     registrations: [
@@ -132,13 +145,22 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       register(UsageMetricsService, usageMetricsService(quotas, clock)),
       ...extraServices,
     ],
+    administration: administration({
+      ...known,
+      ...{ markets, version, mode: config.mode, limitedMethods: limitedNames },
+    }),
     simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => venue?.close(),
-    admit: admitter(
-      new Authenticator(admission),
-      new Access({ admission, grants, clock }),
-      new Limiter(quotas, limited),
-    ),
+    admit: admitter({
+      authenticator: new Authenticator(admission),
+      access: new Access({ admission, grants, clock }),
+      limiter: new Limiter(quotas, limited),
+      operatorAccess: new OperatorAccess({
+        operators: new Operators({ store, masterKey, clock }),
+        failures: new MemoryCounters({ clock, callersMax }),
+        failuresMax: config.operatorFailuresMax,
+      }),
+    }),
     sources: {
       caches: { tokens: admission.lookups, grants: grants.lookups },
       callers: { key: () => keys.size, address: () => addresses.size },

@@ -24,7 +24,7 @@ import type { Store } from './store/store.ts';
 import { Dispatch } from './transport/dispatch.ts';
 import { Health } from './transport/health.ts';
 import { Listener } from './transport/listener.ts';
-import { contractPages, healthPages, metricsPages } from './transport/plain.ts';
+import { contractPages, healthPages, metricsPages, type PlainRoutes } from './transport/plain.ts';
 import { reflection } from './transport/reflection.ts';
 
 export interface ListenParts {
@@ -50,13 +50,10 @@ export interface Ports {
   stop(): Promise<void>;
 }
 
-/** What is called on the public port, and on the one for operators. */
+/** What is called on a port, and which of it the documents tell of. */
 interface Services {
-  readonly public: readonly Registration[];
-  readonly operators: readonly Registration[];
-  /** Those of the public that the documents tell of. */
+  readonly called: readonly Registration[];
   readonly documented: readonly DescService[];
-  readonly health: Health;
 }
 
 /**
@@ -66,20 +63,22 @@ interface Services {
 export async function listen(config: Config, parts: ListenParts): Promise<Ports> {
   const { store, contract, tls, metrics } = parts;
   const isDev = config.mode === 'dev';
-  const services = servicesOf(config, contract);
-  const { health } = services;
+  const health = new Health(offered(contract).map(({ service }) => service.typeName));
+  const services = servicesOf(config, contract, health);
   const memory = new RequestMemory(config.bufferedBytesMax);
-  const pipeline = pipelineOf(config, parts, services, memory);
+  // One for all ports, so that what is refused for the sake of the whole counts the whole.
+  const shed = shedOf(config, parts, memory, health);
+  const [pipeline, internalPipeline] = [services.public, services.internal].map(({ called }) =>
+    pipelineOf(config, parts, called, shed),
+  ) as [Pipeline, Pipeline];
   let isServing = false;
   const healthy = healthPages({ isServing: () => isServing, ping: () => store.ping() });
   const measured = new Map([...healthy, ...metricsPages(() => metrics.page())]);
-  const info = { title: 'Propusk', version: parts.version };
-  const told = contractPages({ services: services.documented, info, hasDocs: isDev });
   const limits = { ...config, memory };
   const listener = listenerOf(limits, tls, {
     pipeline,
-    services: services.public.map(({ service }) => service),
-    plain: new Map([...(isDev ? measured : healthy), ...told]),
+    services: descriptors(services.public.called),
+    plain: new Map([...(isDev ? measured : healthy), ...toldOf(services.public, parts, isDev)]),
     limits,
     corsOrigins: config.corsOrigins,
     proxies: new TrustedProxies(config.trustedProxies),
@@ -94,9 +93,9 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
   const internal = isDev
     ? undefined
     : listenerOf(limits, undefined, {
-        pipeline,
-        services: services.operators.map(({ service }) => service),
-        plain: measured,
+        pipeline: internalPipeline,
+        services: descriptors(services.internal.called),
+        plain: new Map([...measured, ...toldOf(services.internal, parts, false)]),
         limits,
         corsOrigins: [],
       });
@@ -115,9 +114,11 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
     health.setServing(false);
     // Those who watch the health hear of it before their streams end.
     await new Promise(setImmediate);
-    pipeline.drain();
+    const pipelines = [pipeline, internalPipeline];
+    for (const each of pipelines) each.drain();
     await listener.drain();
-    await Promise.race([pipeline.idle(), sleep(config.drainMsMax)]);
+    const idle = Promise.all(pipelines.map((each) => each.idle()));
+    await Promise.race([idle, sleep(config.drainMsMax)]);
     await listener.closed(config.drainNoticeMs);
     // Last, so that the figures of the drain can be read.
     await internal?.closed(0);
@@ -127,41 +128,67 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
   return { port, internalPort, stop };
 }
 
-function servicesOf(config: Config, contract: Contract): Services {
-  const isDev = config.mode === 'dev';
-  // What exists for trials alone is for operators, where there is a public to keep it from.
-  const [trials, operators] = isDev ? [contract.simulation, []] : [[], contract.simulation];
-  const offered = contract.registrations.filter(isOffered);
-  const health = new Health(offered.map(({ service }) => service.typeName));
-  const called = [...contract.registrations, ...trials, health.registration];
-  const described = called.map(({ service }) => service);
-  const reflected = config.reflection ? reflection(described) : [];
-  const documented = [...CONTRACT, ...trials.map(({ service }) => service)];
-  return { public: [...called, ...reflected], operators, documented, health };
+function descriptors(registrations: readonly Registration[]): DescService[] {
+  return registrations.map(({ service }) => service);
 }
 
-/** One for all ports, so that what is refused for the sake of the whole counts the whole. */
+function offered({ registrations }: Contract): Registration[] {
+  return registrations.filter(isOffered);
+}
+
+/** What is called on each port. In dev, which has one, all of it is public. */
+function servicesOf(
+  config: Config,
+  contract: Contract,
+  health: Health,
+): { public: Services; internal: Services } {
+  // What exists for trials alone is for operators, where there is a public to keep it from.
+  const operators = [...contract.simulation, ...contract.administration];
+  const [outside, inside] = config.mode === 'dev' ? [operators, []] : [[], operators];
+  const called = [...contract.registrations, ...outside, health.registration];
+  const documented = [...CONTRACT, ...descriptors(outside)];
+  const reflected = (registrations: readonly Registration[]) =>
+    config.reflection
+      ? [...registrations, ...reflection(descriptors(registrations))]
+      : registrations;
+  return {
+    public: { called: reflected(called), documented },
+    internal: { called: reflected(inside), documented: descriptors(inside) },
+  };
+}
+
+/** The pages that tell of the services of a port. */
+function toldOf({ documented }: Services, { version }: ListenParts, hasDocs: boolean): PlainRoutes {
+  return contractPages({ services: documented, info: { title: 'Propusk', version }, hasDocs });
+}
+
+function shedOf(config: Config, parts: ListenParts, memory: RequestMemory, health: Health): Shed {
+  const first = readShedFirst(config.shedFirst).good;
+  // Who can end an overload must get through; in dev the public could call there as well.
+  const inside = config.mode === 'dev' ? [] : parts.contract.administration;
+  return new Shed({
+    ...config,
+    ...parts,
+    memory,
+    first: first.length === 0 ? SHED_FIRST : first,
+    never: descriptors([health.registration, ...inside]),
+  });
+}
+
 function pipelineOf(
   config: Config,
   parts: ListenParts,
-  services: Services,
-  memory: RequestMemory,
+  registrations: readonly Registration[],
+  shed: Shed,
 ): Pipeline {
-  const first = readShedFirst(config.shedFirst).good;
   return new Pipeline({
     ...parts,
-    registrations: [...services.public, ...services.operators],
+    registrations,
     deadlineMsMax: deadlinesOf(readDeadlines(config.deadlineMsMax).good),
     faults: new Faults(readFaults(config.faults).good, parts.draw),
     admit: parts.contract.admit,
     observer: parts.metrics,
-    shed: new Shed({
-      ...config,
-      ...parts,
-      memory,
-      first: first.length === 0 ? SHED_FIRST : first,
-      never: [services.health.registration.service],
-    }),
+    shed,
   });
 }
 

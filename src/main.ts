@@ -1,15 +1,18 @@
 /** The composition root: the one place that names concrete classes and puts them together. */
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
 import { makeContract, readDeadlines, readFaults, readLimits, readShedFirst } from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
 import { listen, type Ports } from './listen.ts';
+import { putDemoOperator } from './ops/bootstrap.ts';
 import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
+import { readMarkets } from './ops/markets.ts';
+import { checkMasterKey, databaseOf } from './ops/place.ts';
+import { retainAudit } from './ops/retention.ts';
 import type { Registration } from './pipeline/call.ts';
 import type { Log } from './pipeline/log.ts';
 import { Metrics } from './pipeline/metrics.ts';
@@ -31,6 +34,8 @@ export interface Server extends Ports {
   readonly tls: TlsFiles | undefined;
   /** In dev; empty in serve. */
   readonly demoKeys: readonly DemoKey[];
+  /** Of an owner, in dev; undefined in serve. */
+  readonly operatorToken: string | undefined;
   /** Where the records are, as the settings name it. */
   readonly database: string;
   readonly store: Store;
@@ -61,11 +66,13 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const flaws = settingFlaws(config);
   if (flaws.length > 0) throw new ConfigError(flaws);
   const masterKey = openMasterKey(config, random);
+  const markets = readMarkets(config.mics);
   const tls = await openTls(config, clock);
-  const database = config.database ?? `sqlite:${path.join(config.data, 'propusk.db')}`;
+  const database = databaseOf(config);
   const metrics = new Metrics();
   const store = await openSqlite(database, {
     exclusive: true,
+    auditKey: masterKey.auditKey,
     writeQueueMax: config.writeQueueMax,
     onCommit: metrics.committed,
   });
@@ -76,17 +83,36 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
       throw new ConfigError(['--secret is the secret of another demo key; choose another']);
     }
     if (config.mode === 'dev') await putDemoData(store, keys, masterKey, clock.now());
-    const contract = await makeContract(config, { ...around, store, masterKey });
-    const parts = { ...around, store, contract, tls, metrics, version: PACKAGE.version };
+    const operatorToken =
+      config.mode === 'dev' ? await putDemoOperator(store, masterKey, clock.now()) : undefined;
+    const { version } = PACKAGE;
+    const ofContract = { ...around, store, masterKey, markets, version };
+    const contract = await makeContract(config, ofContract);
+    const parts = { ...around, store, contract, tls, metrics, version };
     const ports = await listen(config, parts).catch(async (error) => {
       await contract.close();
       throw error;
     });
-    return { ...ports, tls, demoKeys: keys, database, store };
+    const endRetention = retain(config, around, store);
+    const stop = async () => {
+      await endRetention();
+      await ports.stop();
+    };
+    return { ...ports, stop, tls, demoKeys: keys, operatorToken, database, store };
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+function retain(config: Config, { clock, log }: Surroundings, store: Store): () => Promise<void> {
+  return retainAudit({
+    store,
+    clock,
+    keptMs: config.auditRetentionMs,
+    onPruned: (entries) => log.info({ entries }, 'audit entries pruned'),
+    onFailure: (err) => log.error({ err }, 'audit entries not pruned'),
+  });
 }
 
 /** What is wrong with settings, as only the parts that they are for can tell. */
@@ -134,11 +160,7 @@ async function checkDatabase(
       `${database} was made by propusk ${mode}, not ${config.mode}: ${why}; choose another --database`,
     );
   }
-  if (!masterKey.matches(await store.noteMeta('master-key-check', masterKey.checkValue()))) {
-    throw new StoreError(
-      `${database} belongs to another master key; start with the key that it was made with`,
-    );
-  }
+  await checkMasterKey(store, database, masterKey);
 }
 
 /** True for what `start` throws for people: its message is all they need. */

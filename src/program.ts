@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import type { Config } from './config.ts';
 import { ConfigError, readCommandLine } from './config.ts';
+import { databaseCommand } from './database-commands.ts';
 import { isForPeople, PACKAGE, type Server, settingFlaws, start, surroundings } from './main.ts';
 import { DEMO_ACCOUNT } from './ops/demo.ts';
 
@@ -17,6 +18,8 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
   // Arguments may hold a secret; other users of the machine read them off the process list.
   process.title = 'propusk';
   try {
+    const command = databaseCommand(args);
+    if (command !== undefined) return await command(process);
     const request = readCommandLine(args, process.env, PACKAGE.version, settingFlaws);
     if (request.kind === 'done') return 0;
     const { config } = request;
@@ -85,10 +88,10 @@ function banner(config: Config, server: Server, readyMs: number): string {
     server.tls === undefined ? '-plaintext' : `-cacert ${quote(server.tls.certFile)}`;
   const url = `${scheme}://${authority}/v1/sessions`;
   const signIn = quote(JSON.stringify({ secret: demo.secret }));
-  const width = Math.max(...others.map((key) => key.label.length), 'demo account'.length);
+  const width = Math.max(...others.map((key) => key.label.length), 'operator token'.length);
   const row = (name: string, value: string) => `  ${name.padEnd(width)}  ${value}\n`;
   return `${head}
-${row('demo secret', demo.secret)}${row('demo account', DEMO_ACCOUNT)}${row('database', server.database)}${row('docs', `${scheme}://${authority}/docs`)}
+${row('demo secret', demo.secret)}${row('demo account', DEMO_ACCOUNT)}${row('operator token', server.operatorToken ?? '')}${row('database', server.database)}${row('docs', `${scheme}://${authority}/docs`)}
 Sign in, then ask what the token may do:
 
   TOKEN=$(curl -s${ca} ${url} -d ${signIn} | cut -d '"' -f 4)

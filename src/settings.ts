@@ -62,6 +62,13 @@ function sessionTtl(value: string): number {
   return ms / 1000;
 }
 
+function retention(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 400d`);
+  if (ms < 3_600_000) throw new BadSetting(`"${value}" is too short; at least 1h`);
+  return ms;
+}
+
 function count(value: string): number {
   const number = Number(value);
   if (/^\d+$/.test(value) && number > 0 && number <= 2 ** 31 - 1) return number;
@@ -75,7 +82,7 @@ function origin(value: string): string {
 
 function network(value: string): Network {
   const read = parseNetwork(value);
-  if (typeof read === 'string') throw new BadSetting(read);
+  if (typeof read === 'string') throw new BadSetting(`"${value}" ${read}`);
   return read;
 }
 
@@ -142,6 +149,12 @@ export const SETTINGS = {
     help: 'where orders go: to a paper venue, or nowhere (dev: paper, serve: off)',
     read: orders,
   }),
+  auditRetentionMs: setting({
+    flags: '--audit-retention <duration>',
+    fallback: '400d',
+    help: 'how long audit entries, and sessions that are over, are kept, at least 1h',
+    read: retention,
+  }),
   secret: setting({
     flags: '--secret <value>',
     mode: 'dev',
@@ -159,6 +172,11 @@ export const SETTINGS = {
     flags: '--master-key-file <file>',
     mode: 'serve',
     help: 'file with the master key: 64 hex digits or base64 of 32 bytes (or PROPUSK_MASTER_KEY)',
+    read: text,
+  }),
+  mics: setting({
+    flags: '--mics <file>',
+    help: 'list of MICs and their countries (CSV of ISO 10383) that stands before the built-in one',
     read: text,
   }),
   tls: setting({
@@ -237,6 +255,11 @@ export const SETTINGS = {
     '--account-open-orders-max <n>',
     1000,
     'orders of one account open there; GetOrders tells them all in one answer',
+  ),
+  operatorFailuresMax: limit(
+    '--operator-failures-max <n>',
+    20,
+    "calls from one address in any 60 s that show no valid operator's token",
   ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),

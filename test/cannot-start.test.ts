@@ -173,3 +173,14 @@ test('a TLS pair that is none, or is not there', async () => {
   const missing = dev(folder, `--tls-cert=${folder}/none`, `--tls-key=${file}`);
   await assertRefused(missing, /none/);
 });
+
+test('a list of MICs that is none, or not there', async () => {
+  const folder = temporaryFolder();
+  const file = path.join(folder, 'mics.csv');
+  await assertRefused(dev(folder, `--mics=${file}`), /^the list of MICs cannot be read: ENOENT/);
+  writeFileSync(file, 'MIC,COUNTRY\nXNAS,US\n');
+  await assertRefused(
+    dev(folder, `--mics=${file}`),
+    /mics\.csv is no list of MICs: line 1 must name the columns; missing: ISO COUNTRY CODE/,
+  );
+});

@@ -5,6 +5,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { type Client, failureOf } from './clients/client.ts';
 import { inEach } from './clients/four.ts';
 import { type Figures, figuresOf, Scene } from './limits-scene.ts';
+import { writeKey } from './steps.ts';
 
 /** What GetUsageMetrics tells of a method. */
 async function usageOf(scene: Scene, client: Client, token: string, name: string) {
@@ -158,14 +159,7 @@ inEach(refused.four.all, 'one call too many is told when the next will pass', as
 test('a key may have limits of its own', async () => {
   await using scene = await Scene.start();
   const { store } = scene.server.server;
-  const holdings = await store.holdings('demo-levels');
-  assert.ok(holdings);
-  const key = { ...holdings.key, callsMax: { Auth: 3, TokenDetails: 1000 } };
-  const none = { clients: [], accounts: [], plans: [], subscriptions: [] };
-  await store.putRecords(
-    { ...none, keys: [key] },
-    { atMs: 0, actor: 'test', action: 'key.put', target: key.id, remoteAddress: '', detail: {} },
-  );
+  await writeKey(store, 'demo-levels', { callsMax: { Auth: 3, TokenDetails: 1000 } });
   const secret = scene.secretOf('every quote level');
   const token = await scene.four.grpc.auth(secret);
   assert.equal(await passing(scene, 20, (client) => client.auth(secret)), 2);

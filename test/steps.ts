@@ -1,7 +1,7 @@
 /** A clock that tests can step, and what they do to the records as an operator would. */
 import { type Clock, systemClock } from '../src/domain/clock.ts';
 import type { Account, ApiKey, AuditEntry } from '../src/domain/model.ts';
-import type { Store } from '../src/store/store.ts';
+import type { ResourceChange, ResourceKind, Resources, Store } from '../src/store/store.ts';
 
 /** The machine's clock, and so many milliseconds more. */
 export class StepClock implements Clock {
@@ -36,6 +36,20 @@ export function claimsOf(token: string): Record<string, unknown> & { jti: string
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }
 
+/** Puts resources in place, as an operator does; each is written, changed or not. */
+export async function write<K extends ResourceKind>(
+  store: Store,
+  kind: K,
+  values: readonly Resources[K][],
+): Promise<void> {
+  const changes: ResourceChange<K>[] = [];
+  for (const value of values) {
+    const expect = (await store.get(kind, value.id))?.version ?? 'absent';
+    changes.push({ kind, id: value.id, action: 'put', expect, value });
+  }
+  await store.change(changes, { actor: 'operator:test', atMs: Date.now(), remoteAddress: '' });
+}
+
 /** Writes a key again, changed or not: whoever watches it looks at the clock and the records. */
 export async function writeKey(
   store: Store,
@@ -44,9 +58,7 @@ export async function writeKey(
 ): Promise<void> {
   const found = await store.holdings(keyId);
   if (found === undefined) throw new Error(`no key ${keyId}`);
-  const keys = [{ ...found.key, ...change }];
-  const records = { clients: [], accounts: [], plans: [], subscriptions: [], keys };
-  await store.putRecords(records, auditOf('key.put', `key:${keyId}`));
+  await write(store, 'key', [{ ...found.key, ...change }]);
 }
 
 /** Writes accounts; `clients` are those that are not there yet. */
@@ -56,8 +68,8 @@ export async function putAccounts(
   clients: readonly string[] = [],
 ): Promise<void> {
   const named = clients.map((id) => ({ id, name: id }));
-  const records = { clients: named, accounts, plans: [], subscriptions: [], keys: [] };
-  await store.putRecords(records, auditOf('account.put', `account:${accounts[0]?.id}`));
+  await write(store, 'client', named);
+  await write(store, 'account', accounts);
 }
 
 /** Writes a key that reaches all accounts of its client. */
@@ -69,8 +81,8 @@ export async function putKey(
 ): Promise<void> {
   const key: ApiKey = {
     ...{ id, clientId, secretMac, label: id, allAccounts: true, accountIds: [], readonly: false },
-    ...{ callsMax: {}, expiresAtMs: null, revokedAtMs: null },
+    ...{ callsMax: {}, sourceNetworks: [], expiresAtMs: null, revokedAtMs: null },
+    ...{ previousSecretMac: null, previousSecretEndsAtMs: null },
   };
-  const records = { clients: [], accounts: [], plans: [], subscriptions: [], keys: [key] };
-  await store.putRecords(records, auditOf('key.put', `key:${id}`));
+  await write(store, 'key', [key]);
 }

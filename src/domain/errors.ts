@@ -66,6 +66,24 @@ const TABLE = {
   CLIENT_ORDER_ID_TAKEN: { code: Code.ALREADY_EXISTS },
   /** The account has as many orders open as it may. */
   ORDERS_FULL: { code: Code.FAILED_PRECONDITION },
+  /** The operator's token is malformed, unknown, revoked, expired or missing; all alike to the caller. */
+  OPERATOR_TOKEN_INVALID: { code: Code.UNAUTHENTICATED },
+  /** The operator's role does not let it do this. */
+  ROLE_INSUFFICIENT: { code: Code.PERMISSION_DENIED },
+  /** An operator would take away its own rights. */
+  OPERATOR_IS_CALLER: { code: Code.FAILED_PRECONDITION },
+  /** The key is revoked or has expired, so it gets no new secret. */
+  KEY_NOT_ACTIVE: { code: Code.FAILED_PRECONDITION },
+  /** To be created, and there is one with this id already. */
+  RESOURCE_EXISTS: { code: Code.ALREADY_EXISTS },
+  /** There is nothing of this kind with this id. */
+  RESOURCE_NOT_FOUND: { code: Code.NOT_FOUND },
+  /** Somebody else changed it since the version that the change names; read it again. */
+  VERSION_CONFLICT: { code: Code.ABORTED },
+  /** To be deleted, and others still refer to it. */
+  RESOURCE_IN_USE: { code: Code.FAILED_PRECONDITION },
+  /** The request id belongs to a request with another body. */
+  REQUEST_ID_REUSED: { code: Code.ALREADY_EXISTS },
   /** A method of the contract that nothing is behind here. */
   NOT_OFFERED: { code: Code.UNIMPLEMENTED },
   /** No such path (REST), or no such service to tell the health of. */

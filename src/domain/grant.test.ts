@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { AppError, type Reason } from './errors.ts';
 import { checkAccount, checkTrade, grantOf } from './grant.ts';
 import type { ApiKey, Holdings } from './model.ts';
@@ -40,6 +41,9 @@ function holdings(change: Partial<Holdings> & { key?: Partial<ApiKey> } = {}): H
       callsMax: {},
       expiresAtMs: null,
       revokedAtMs: null,
+      sourceNetworks: [],
+      previousSecretMac: null,
+      previousSecretEndsAtMs: null,
       ...change.key,
     },
   };
@@ -159,4 +163,43 @@ test('a grant changes by itself at the next of its instants, and never at a past
   ];
   assert.equal(at({ subscriptions }), NOW + 20);
   assert.equal(at({ subscriptions, key: { expiresAtMs: NOW + 1 } } as never), NOW + 1);
+});
+
+/** Slow, and by the words alone: may an account be read, and traded on? */
+function reach({ key, accounts }: Holdings, id: string): { read: boolean; trade: boolean } {
+  for (const account of accounts) {
+    if (account.id !== id) continue;
+    if (!key.allAccounts && !key.accountIds.some((each) => each === id)) continue;
+    return { read: true, trade: !account.readonly && !key.readonly };
+  }
+  return { read: false, trade: false };
+}
+
+test('whatever the key and the accounts are, nothing is reached that they do not say', () => {
+  const ids = ['a', 'b', 'c', 'd'] as const;
+  const accounts = fc.uniqueArray(
+    fc.record({ id: fc.constantFrom(...ids), clientId: fc.constant('c'), readonly: fc.boolean() }),
+    { selector: ({ id }) => id },
+  );
+  const key = fc.record({
+    allAccounts: fc.boolean(),
+    accountIds: fc.array(fc.constantFrom(...ids), { maxLength: 4 }),
+    readonly: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(accounts, key, (held, change) => {
+      const of = holdings({ accounts: held, key: change } as never);
+      const grant = grantOf(of, NOW);
+      for (const id of ids) {
+        const { read, trade } = reach(of, id);
+        assert.equal(refusalOf(() => checkAccount(grant, id)) === undefined, read);
+        assert.equal(refusalOf(() => checkTrade(grant, id)) === undefined, trade);
+      }
+      const reached = ids.filter((id) => reach(of, id).read);
+      assert.deepEqual(grant.accountIds, reached);
+      const canTrade = ids.some((id) => reach(of, id).trade);
+      assert.equal(grant.readonly, change.readonly || (reached.length > 0 && !canTrade));
+    }),
+    { numRuns: 1000 },
+  );
 });

@@ -1,6 +1,6 @@
 /** What a key may do at an instant, worked out from the records. */
 import { AppError } from './errors.ts';
-import type { Holdings } from './model.ts';
+import type { Holdings, Subscription } from './model.ts';
 import { joinPermissions, type Permission } from './permission.ts';
 
 export interface Grant {
@@ -20,8 +20,15 @@ export interface Grant {
   readonly permissions: readonly Permission[];
   /** Limits of this key's own: calls in any 60 seconds by the method's name. */
   readonly callsMax: Readonly<Record<string, number>>;
+  /** From where the key may sign in and have its tokens renewed; none: from everywhere. */
+  readonly sourceNetworks: readonly string[];
   /** When this grant changes by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
+}
+
+/** True from the start of a subscription up to its end, and not at it. */
+export function isActive({ startsAtMs, endsAtMs }: Subscription, nowMs: number): boolean {
+  return startsAtMs <= nowMs && (endsAtMs === null || nowMs < endsAtMs);
 }
 
 /** Works out what the key of `holdings` may do at `nowMs`. */
@@ -30,9 +37,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
   const accounts = holdings.accounts
     .filter((account) => key.allAccounts || key.accountIds.includes(account.id))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const active = subscriptions.filter(
-    (s) => s.startsAtMs <= nowMs && (s.endsAtMs === null || nowMs < s.endsAtMs),
-  );
+  const active = subscriptions.filter((each) => isActive(each, nowMs));
   const instants = [
     key.expiresAtMs,
     ...subscriptions.flatMap((s) => [s.startsAtMs, s.endsAtMs]),
@@ -48,6 +53,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     readonlyAccountIds: accounts.filter((a) => a.readonly).map((a) => a.id),
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
     callsMax: key.callsMax,
+    sourceNetworks: key.sourceNetworks,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),
   };
 }

@@ -33,6 +33,8 @@ export class MasterKey {
   readonly #seal: KeyObject;
   readonly #check: KeyObject;
   readonly #demo: KeyObject;
+  /** HMACs the audit log; a KeyObject, so that it reaches a thread without being text anywhere. */
+  readonly auditKey: KeyObject;
 
   /** @param key MASTER_KEY_BYTES bytes */
   constructor(key: Buffer) {
@@ -43,6 +45,7 @@ export class MasterKey {
     this.#seal = derive('seal');
     this.#check = derive('check');
     this.#demo = derive('demo-secret');
+    this.auditKey = derive('audit');
   }
 
   /** What the store keeps instead of a secret, and finds its key by. */

@@ -42,6 +42,26 @@ export interface ApiKey {
   readonly readonly: boolean;
   /** Calls in any 60 seconds by the method's name; the others have the method's own limit. */
   readonly callsMax: Readonly<Record<string, number>>;
+  /** Networks or addresses (`192.0.2.0/24`) to sign in and renew from; none: from anywhere. */
+  readonly sourceNetworks: readonly string[];
+  readonly expiresAtMs: number | null;
+  readonly revokedAtMs: number | null;
+  /** HMAC of the secret before the newest one; null: only the newest works. */
+  readonly previousSecretMac: string | null;
+  /** Until when the secret before works as well; null exactly where there is none. */
+  readonly previousSecretEndsAtMs: number | null;
+}
+
+/** What an operator may do; each may what the ones before it may, but for service: see access. */
+export type OperatorRole = 'viewer' | 'operator' | 'owner' | 'service';
+
+/** Who administers: a person, or a program of ours. */
+export interface Operator {
+  readonly id: string;
+  readonly name: string;
+  readonly role: OperatorRole;
+  /** HMAC of the token, naming its key's version; unique. */
+  readonly tokenMac: string;
   readonly expiresAtMs: number | null;
   readonly revokedAtMs: number | null;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isOf, type Network, networkOf, parseIp, parseNetwork } from './network.ts';
+import { isOf, type Network, networkOf, networkText, parseIp, parseNetwork } from './network.ts';
 
 const SAME: readonly (readonly [string, string])[] = [
   ['127.0.0.1', '127.0.0.1'],
@@ -159,4 +159,36 @@ test('what is no network is told in a sentence that helps', () => {
       text,
     );
   }
+});
+
+test('a network has one form', () => {
+  for (const [text, expected] of [
+    ['10.0.0.0/8', '10.0.0.0/8'],
+    ['192.0.2.7/32', '192.0.2.7'],
+    ['255.255.255.255', '255.255.255.255'],
+    ['0.0.0.0/0', '0.0.0.0/0'],
+    ['::ffff:10.0.0.0/104', '10.0.0.0/8'],
+    ['::FFFF:0:0/96', '0.0.0.0/0'],
+    ['2001:0DB8:0:0::/32', '2001:db8::/32'],
+    ['2001:db8::1/128', '2001:db8::1'],
+    ['::/0', '::/0'],
+    ['::', '::'],
+    ['::fffe:0:0/95', '::fffe:0:0/95'],
+  ] as const) {
+    assert.equal(networkText(networkNamed(text)), expected, text);
+  }
+});
+
+test('a network stays itself when its one form is read again', () => {
+  const drawn = fc.tuple(anyIp, fc.integer({ min: 0, max: 128 }));
+  fc.assert(
+    fc.property(drawn, ([address, bits]) => {
+      const ip = parseIp(address);
+      assert.ok(ip !== undefined);
+      const restBits = BigInt(bits % (ip.width + 1));
+      const network = { width: ip.width, prefix: ip.bits >> restBits, restBits };
+      assert.deepEqual(networkNamed(networkText(network)), network);
+    }),
+    { numRuns: 2000 },
+  );
 });

@@ -31,11 +31,19 @@ export interface Network {
 export function parseIp(text: string): IpAddress | undefined {
   if (IPV4.test(text)) return ipv4(text.split('.').map(Number));
   if (!IPV6_LIKE.test(text) || !URL.canParse(`http://[${text}]`)) return undefined;
-  const canonical = new URL(`http://[${text}]`).hostname.slice(1, -1);
+  const canonical = canonicalIpv6(text);
   const bits = BigInt(`0x${groupsOf(canonical).join('')}`);
   if (bits >> 32n !== MAPPED) return { text: canonical, bits, width: 128 };
-  const low = Number(bits & 0xffff_ffffn);
-  return ipv4([24, 16, 8, 0].map((shift) => (low >>> shift) & 0xff));
+  return ipv4(octetsOf(bits & 0xffff_ffffn));
+}
+
+/** The one form of an IPv6 address. */
+function canonicalIpv6(text: string): string {
+  return new URL(`http://[${text}]`).hostname.slice(1, -1);
+}
+
+function octetsOf(bits: bigint): number[] {
+  return [24, 16, 8, 0].map((shift) => (Number(bits) >>> shift) & 0xff);
 }
 
 function ipv4(octets: readonly number[]): IpAddress {
@@ -53,7 +61,7 @@ function groupsOf(canonical: string): string[] {
 
 /**
  * Reads an address, or a network by its first address and the number of bits that count.
- * @returns the network, or one sentence that says what is wrong
+ * @returns the network, or what is wrong with it: the rest of a sentence that begins with its name
  */
 export function parseNetwork(text: string): Network | string {
   const [, address = '', length] = /^([^/]*)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
@@ -62,12 +70,20 @@ export function parseNetwork(text: string): Network | string {
   const bitsMax = isMapped ? 128 : ip?.width;
   const prefixBits = Number(length ?? bitsMax) - (isMapped ? MAPPED_BITS : 0);
   if (ip === undefined || !(prefixBits >= 0 && prefixBits <= ip.width)) {
-    return `"${text}" is neither an IP address nor a network, such as 10.0.0.0/8 or 2001:db8::/32`;
+    return 'is neither an IP address nor a network, such as 10.0.0.0/8 or 2001:db8::/32';
   }
   const restBits = BigInt(ip.width - prefixBits);
   const prefix = ip.bits >> restBits;
   if (prefix << restBits === ip.bits) return { width: ip.width, prefix, restBits };
-  return `"${text}" is an address within its network; give the network's first address, or no "/${length}"`;
+  return `is an address within its network; give the network's first address, or no "/${length}"`;
+}
+
+/** A network in the one form that it has: `10.0.0.0/8`, or `192.0.2.7` for one address. */
+export function networkText({ width, prefix, restBits }: Network): string {
+  const bits = prefix << restBits;
+  const groups = bits.toString(16).padStart(32, '0').match(/.{4}/g) ?? [];
+  const first = width === 32 ? octetsOf(bits).join('.') : canonicalIpv6(groups.join(':'));
+  return `${first}${restBits === 0n ? '' : `/${BigInt(width) - restBits}`}`;
 }
 
 /** True when the address is of the network. */

@@ -34,15 +34,25 @@ export interface Permission {
   readonly conditionValue: string;
 }
 
+/** A market as conditions see it. */
+export interface Market {
+  readonly mic: string;
+  /** ISO 3166, two letters; empty for a market of no country, or of an unknown one. */
+  readonly country: string;
+  /** Two letters (see country.ts); empty where the country is. */
+  readonly continent: string;
+}
+
 /** True when `a` makes `b` superfluous: same condition, and forbids it, or shows as much as early. */
-function covers(a: Permission, b: Permission): boolean {
+export function covers(a: Permission, b: Permission): boolean {
   if (a.conditionKind !== b.conditionKind || a.conditionValue !== b.conditionValue) return false;
   if (a.quoteLevel === QuoteLevel.ACCESS_FORBIDDEN) return true;
   if (b.quoteLevel === QuoteLevel.ACCESS_FORBIDDEN) return false;
   return RANK[a.quoteLevel] >= RANK[b.quoteLevel] && a.delayMinutes <= b.delayMinutes;
 }
 
-function compare(a: Permission, b: Permission): number {
+/** By condition, the most specific kind first, then the highest level, then the shortest delay. */
+export function comparePermissions(a: Permission, b: Permission): number {
   return (
     CONDITION_KINDS.indexOf(a.conditionKind) - CONDITION_KINDS.indexOf(b.conditionKind) ||
     (a.conditionValue < b.conditionValue ? -1 : a.conditionValue > b.conditionValue ? 1 : 0) ||
@@ -58,9 +68,27 @@ function compare(a: Permission, b: Permission): number {
  */
 export function joinPermissions(granted: Iterable<Permission>): Permission[] {
   const kept: Permission[] = [];
-  for (const next of [...granted].sort(compare)) {
+  for (const next of [...granted].sort(comparePermissions)) {
     if (next.quoteLevel === QuoteLevel.UNSPECIFIED) continue;
     if (!kept.some((other) => covers(other, next))) kept.push(next);
   }
   return kept;
+}
+
+/** True where the permission's condition is met. */
+export function isFor({ conditionKind, conditionValue }: Permission, market: Market): boolean {
+  if (conditionKind === 'worldwide') return true;
+  return conditionValue !== '' && conditionValue === market[conditionKind];
+}
+
+/**
+ * What may be seen of a market: of all that is granted, what is for the most specific condition
+ * that matches, joined. One that forbids stands alone; several show more the later; none grants
+ * nothing.
+ */
+export function decide(granted: Iterable<Permission>, market: Market): Permission[] {
+  const matching = joinPermissions([...granted].filter((each) => isFor(each, market)));
+  // A market meets one condition of each kind, and the joined begin with the most specific kind.
+  const kind = matching[0]?.conditionKind;
+  return matching.filter(({ conditionKind }) => conditionKind === kind);
 }

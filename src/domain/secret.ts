@@ -1,12 +1,14 @@
 /**
- * API secrets as we make them: `psk_`, 160 random bits in base62, and a checksum, so that scanners
- * find leaked ones. Secrets that others made are taken as they are: only their HMAC is kept.
+ * Secrets as we make them: `psk_` for an API key's or `pop_` for an operator's token, 160 random bits
+ * in base62, and a checksum, so that scanners find leaked ones. API secrets that others made are
+ * taken as they are: only their HMAC is kept.
  */
 import { createHash } from 'node:crypto';
 import { AppError, type KnownKey } from './errors.ts';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const PREFIX = 'psk_';
+/** What a secret begins with: an API key's, or an operator's token. */
+export type SecretPrefix = 'psk_' | 'pop_';
 /** 62^27 > 2^160. */
 const BODY_LENGTH = 27;
 /** 62^6 > 2^32. */
@@ -28,19 +30,28 @@ function checksum(body: string): string {
 }
 
 /** Writes 160 bits as a secret. */
-export function formatSecret(bits: Buffer): string {
+export function formatSecret(bits: Buffer, prefix: SecretPrefix = 'psk_'): string {
   const body = base62(BigInt(`0x${bits.toString('hex')}`), BODY_LENGTH);
-  return PREFIX + body + checksum(body);
+  return prefix + body + checksum(body);
 }
 
 /** True for a secret of our form whose checksum holds; tells a typo from an unknown secret. */
-export function isWellFormedSecret(secret: string): boolean {
-  const body = secret.slice(PREFIX.length, -CHECKSUM_LENGTH);
+export function isWellFormedSecret(secret: string, prefix: SecretPrefix = 'psk_'): boolean {
+  const body = secret.slice(prefix.length, -CHECKSUM_LENGTH);
   return (
-    secret.startsWith(PREFIX) &&
+    secret.startsWith(prefix) &&
     body.length === BODY_LENGTH &&
     secret.slice(-CHECKSUM_LENGTH) === checksum(body)
   );
+}
+
+/**
+ * True for what begins like a secret of ours and is none: a typo, a part of one, or blanks around
+ * it. Never told to callers of the public API.
+ */
+export function isMistypedSecret(secret: string): boolean {
+  if (!/^p(?:sk|op)_/i.test(secret.trim())) return false;
+  return !isWellFormedSecret(secret, 'psk_') && !isWellFormedSecret(secret, 'pop_');
 }
 
 /** The one refusal of a secret, whatever is wrong with it, and of the sessions that it opened. */

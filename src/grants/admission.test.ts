@@ -27,6 +27,7 @@ const GRANT: Grant = {
   accountIds: ['a'],
   permissions: [],
   callsMax: {},
+  sourceNetworks: [],
   changesAtMs: Number.POSITIVE_INFINITY,
 };
 
@@ -53,7 +54,7 @@ function make(tokensCachedMax = 10) {
     isSessionRevoked: (id: string) => state.revoked.has(id),
   } as unknown as Grants;
   const clock = { now: () => state.nowMs, monotonic: () => state.nowMs };
-  const store = { keyIdOfSecret: async (mac: string) => SECRETS.get(mac) } as Store;
+  const store = { keyIdOfSecret: async (mac: string) => SECRETS.get(mac) } as unknown as Store;
   const masterKey = { macOfSecret: (secret: string) => `mac of ${secret}` } as MasterKey;
   const parts = { reader: counting, grants, store, masterKey, clock, tokensCachedMax };
   return { state, admission: new Admission(parts) };

@@ -4,6 +4,7 @@ import { AppError, type KnownKey } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import { refuseSecret } from '../domain/secret.ts';
+import { isSourceAllowed } from '../domain/source-networks.ts';
 import type { Claims, TokenReader } from '../domain/token.ts';
 import type { Store } from '../store/store.ts';
 import type { Grants } from './grants.ts';
@@ -64,13 +65,16 @@ export class Admission {
 
   /**
    * Whose secret this is.
+   * @param from the address that it is shown from
    * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
-  async ofSecret(secret: string): Promise<Caller> {
-    const { store, masterKey } = this.#options;
-    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret));
+  async ofSecret(secret: string, from: string): Promise<Caller> {
+    const { store, masterKey, clock } = this.#options;
+    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret), clock.now());
     if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
-    return { claims: undefined, grant: await this.ofKey(keyId) };
+    const grant = await this.ofKey(keyId);
+    if (!isSourceAllowed(grant.sourceNetworks, from)) throw refuseSecret('SOURCE_NOT_ALLOWED');
+    return { claims: undefined, grant };
   }
 
   /**

@@ -35,6 +35,9 @@ function keyOf(id: string): ApiKey {
     callsMax: {},
     expiresAtMs: null,
     revokedAtMs: null,
+    sourceNetworks: [],
+    previousSecretMac: null,
+    previousSecretEndsAtMs: null,
   };
 }
 

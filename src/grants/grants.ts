@@ -121,8 +121,8 @@ export class Grants {
   }
 
   #apply(change: Change): void {
-    // What became of an order changes nothing about what a key may do.
-    if (change.kind === 'orders') return;
+    // What became of an order or an operator changes nothing about what a key may do.
+    if (change.kind === 'orders' || change.kind === 'operator') return;
     if (change.kind === 'session-revoked') {
       this.#noteRevoked(change.sessionId, change.expiresAtMs);
       this.#tell(`session:${change.sessionId}`);

@@ -6,7 +6,7 @@ import type { MasterKey } from '../domain/master-key.ts';
 import type { Account, ApiKey } from '../domain/model.ts';
 import { type Permission, QuoteLevel } from '../domain/permission.ts';
 import { formatSecret } from '../domain/secret.ts';
-import type { Records, Store } from '../store/store.ts';
+import type { ResourceChange, ResourceKind, Resources, Store } from '../store/store.ts';
 
 /** The account of the documented example. */
 export const DEMO_ACCOUNT = '1899011';
@@ -84,7 +84,14 @@ export function demoKeys(masterKey: MasterKey, secret: string | undefined): Demo
   ];
 }
 
-function recordsOf(keys: readonly DemoKey[], masterKey: MasterKey): Records {
+/** Each put in place of whatever is there. */
+function puts<K extends ResourceKind>(kind: K, values: readonly Resources[K][]) {
+  return values.map(
+    (value): ResourceChange<K> => ({ kind, id: value.id, action: 'put', expect: 'any', value }),
+  );
+}
+
+function changesOf(keys: readonly DemoKey[], masterKey: MasterKey): ResourceChange[] {
   const keyOf = (id: string, clientId: string, change: Partial<ApiKey> = {}): ApiKey => ({
     id,
     clientId,
@@ -94,8 +101,11 @@ function recordsOf(keys: readonly DemoKey[], masterKey: MasterKey): Records {
     accountIds: [],
     readonly: false,
     callsMax: {},
+    sourceNetworks: [],
     expiresAtMs: null,
     revokedAtMs: null,
+    previousSecretMac: null,
+    previousSecretEndsAtMs: null,
     ...change,
   });
   const account = (id: string, clientId: string, readonly = false): Account => ({
@@ -110,35 +120,35 @@ function recordsOf(keys: readonly DemoKey[], masterKey: MasterKey): Records {
     startsAtMs: 0,
     endsAtMs: null,
   });
-  return {
-    clients: [
+  return [
+    ...puts('client', [
       { id: 'demo', name: 'Demo trader' },
       { id: 'demo-levels', name: 'Demo trader with every quote level' },
       { id: 'demo-mixed', name: 'Demo trader with a readonly account' },
-    ],
-    accounts: [
+    ]),
+    ...puts('account', [
       account(DEMO_ACCOUNT, 'demo'),
       account(LEVELS_ACCOUNT, 'demo-levels'),
       account(TRADING_ACCOUNT, 'demo-mixed'),
       account(READONLY_ACCOUNT, 'demo-mixed', true),
-    ],
-    plans: [
+    ]),
+    ...puts('plan', [
       { id: 'moex', name: 'Moscow Exchange and world quotes', permissions: MOEX },
       { id: 'every-level', name: 'Every quote level', permissions: EVERY_LEVEL },
-    ],
-    subscriptions: [
+    ]),
+    ...puts('subscription', [
       subscription('demo', 'moex'),
       subscription('demo-levels', 'every-level'),
       subscription('demo-mixed', 'moex'),
-    ],
-    keys: [
+    ]),
+    ...puts('key', [
       keyOf('demo', 'demo'),
       keyOf('demo-readonly', 'demo', { readonly: true }),
       keyOf('demo-no-account', 'demo', { allAccounts: false }),
       keyOf('demo-levels', 'demo-levels'),
       keyOf('demo-mixed', 'demo-mixed'),
-    ],
-  };
+    ]),
+  ];
 }
 
 /** Puts the demo data in place; a key that was revoked works again. */
@@ -148,12 +158,6 @@ export async function putDemoData(
   masterKey: MasterKey,
   nowMs: number,
 ): Promise<void> {
-  await store.putRecords(recordsOf(keys, masterKey), {
-    atMs: nowMs,
-    actor: 'propusk',
-    action: 'demo.put',
-    target: 'client:demo',
-    remoteAddress: '',
-    detail: { keys: keys.map((key) => key.id) },
-  });
+  const by = { actor: 'propusk', atMs: nowMs, remoteAddress: '' };
+  await store.change(changesOf(keys, masterKey), by);
 }

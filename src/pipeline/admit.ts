@@ -7,6 +7,7 @@ import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
 import type { Limiter } from './limit.ts';
+import { isForOperators, type OperatorAccess } from './operator-access.ts';
 import { asAppError } from './status.ts';
 
 /** The request of a call: one message, or those of a stream. */
@@ -22,9 +23,23 @@ export type Admit = (
   read: () => Promise<Request>,
 ) => Promise<Request>;
 
+export interface AdmitParts {
+  readonly authenticator: Authenticator;
+  readonly access: Access;
+  readonly limiter: Limiter;
+  readonly operatorAccess: OperatorAccess;
+}
+
 /** Lets in whom the contract lets in, as often as it does. */
-export function admitter(authenticator: Authenticator, access: Access, limiter: Limiter): Admit {
+export function admitter({ authenticator, access, limiter, operatorAccess }: AdmitParts): Admit {
   return async (call, method, read) => {
+    if (isForOperators(method)) {
+      call.operator = await operatorAccess.check(call, method);
+      const request = await read();
+      // Once more: the request may have taken its time to arrive.
+      call.operator = await operatorAccess.check(call, method);
+      return request;
+    }
     try {
       call.caller = await authenticator.ofHead(method, call.head);
       if (call.caller !== undefined) {
@@ -34,7 +49,7 @@ export function admitter(authenticator: Authenticator, access: Access, limiter: 
         return request;
       }
       const request = await read();
-      call.caller = await authenticator.ofRequest(method, request as Message);
+      call.caller = await authenticator.ofRequest(method, request as Message, call.head);
       if (call.caller !== undefined) await limiter.count(call, method, call.caller);
       return request;
     } catch (thrown) {

@@ -26,25 +26,33 @@ export class Authenticator {
    */
   async ofHead(method: DescMethod, head: CallHead): Promise<Caller | undefined> {
     if (shownTo(method) !== Shown.AUTHORIZATION) return undefined;
-    const { authorization } = head.headers;
-    const text = typeof authorization === 'string' ? authorization : '';
-    return this.#admission.ofToken(text.replace(/^Bearer +/i, '').trim());
+    return this.#admission.ofToken(authorizationOf(head));
   }
 
   /**
    * Who calls, where the request tells; undefined where anyone may.
    * @throws AppError SECRET_INVALID or TOKEN_INVALID
    */
-  async ofRequest(method: DescMethod, request: Message): Promise<Caller | undefined> {
+  async ofRequest(
+    method: DescMethod,
+    request: Message,
+    head: CallHead,
+  ): Promise<Caller | undefined> {
     const shown = shownTo(method);
     const name = FIELDS[shown];
     if (name === undefined) return undefined;
     const value = (request as unknown as Record<string, unknown>)[name];
     if (typeof value !== 'string') throw new Error(`${method.input.typeName} has no text ${name}`);
     return shown === Shown.SECRET
-      ? this.#admission.ofSecret(value)
+      ? this.#admission.ofSecret(value, head.remoteAddress)
       : this.#admission.ofToken(value);
   }
+}
+
+/** What the header `authorization` holds, raw or behind `Bearer`; empty when there is none. */
+export function authorizationOf({ headers: { authorization } }: CallHead): string {
+  const text = typeof authorization === 'string' ? authorization : '';
+  return text.replace(/^Bearer +/i, '').trim();
 }
 
 function shownTo(method: DescMethod): Shown {

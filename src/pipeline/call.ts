@@ -10,6 +10,7 @@ import type {
   MessageShape,
 } from '@bufbuild/protobuf';
 import type { AppError } from '../domain/errors.ts';
+import type { Operator } from '../domain/model.ts';
 import type { Caller } from '../grants/admission.ts';
 
 export type Protocol = 'rest' | 'grpc' | 'grpc-web';
@@ -39,6 +40,8 @@ export class Call {
   readonly requestId: string;
   /** Who calls; undefined where the contract asks nobody, and until it is known. */
   caller: Caller | undefined;
+  /** The operator who calls; undefined where the contract asks for none, and until it is known. */
+  operator: Operator | undefined;
   /** The caller's limit and what is left of it; sent with every answer, also one of trailers only. */
   quotaHeaders: readonly Metadata[] = [];
   /** Sent before the first message. */

@@ -14,7 +14,7 @@ import {
   type Reason,
   rowOf,
 } from '../domain/errors.ts';
-import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
+import { Caller, method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
 import { methodNamed } from './method-name.ts';
 
 /** One `--fault`, read. */
@@ -25,14 +25,17 @@ export interface Fault {
   readonly probability: number;
 }
 
+/** What a method says to those who may not call it, where operators do. */
+const OPERATOR_REASONS: readonly Reason[] = ['OPERATOR_TOKEN_INVALID', 'ROLE_INSUFFICIENT'];
 /** The documents' own figure. */
 const DOCUMENTED_LIMIT_PER_MINUTE = 200;
 const LIMITED_RETRY_AFTER_MS = 1000;
 
 /** The reasons that a method's contract documents, its own first. */
 export function documentedReasons(method: DescMethod): Reason[] {
-  const own = getOption(method, methodContract).errors.filter(isReason);
-  return [...own, ...COMMON_REASONS];
+  const { errors, caller } = getOption(method, methodContract);
+  const ofOperators = caller === Caller.OPERATOR ? OPERATOR_REASONS : [];
+  return [...errors.filter(isReason), ...ofOperators, ...COMMON_REASONS];
 }
 
 /**

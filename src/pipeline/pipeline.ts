@@ -212,6 +212,7 @@ export class Pipeline {
         method: head.method?.name,
         path: head.method === undefined ? withoutSecrets(head.path) : undefined,
         remote: head.remoteAddress,
+        operator: call.operator?.id,
         ...parseTraceparent(head.headers.traceparent),
         code: codeName(code),
         reason: error?.options.logReason ?? error?.reason,

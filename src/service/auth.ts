@@ -1,17 +1,15 @@
 /** grpc.tradeapi.v1.auth.AuthService: sign-in, what a token may do, and renewal. */
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Clock, newId, type Random } from '../domain/clock.ts';
 import { AppError, refuseFields } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Session } from '../domain/model.ts';
-import type { Permission } from '../domain/permission.ts';
 import { refuseSecret } from '../domain/secret.ts';
 import { type Claims, type SigningKey, signToken } from '../domain/token.ts';
 import {
   AuthResponseSchema,
   type AuthService,
-  type MDPermissionSchema,
   SubscribeJwtRenewalResponseSchema,
   TokenDetailsResponseSchema,
 } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
@@ -19,6 +17,7 @@ import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { Call, ServiceImpl } from '../pipeline/call.ts';
 import type { Store } from '../store/store.ts';
+import { permissionMessage } from './market-permissions.ts';
 
 const SOURCE_APP_ID_LENGTH_MAX = 256;
 /** A token is renewed this long before it ends, or a quarter of its life if that is less. */
@@ -39,6 +38,7 @@ export interface AuthOptions {
 }
 
 interface SignIn {
+  readonly secret: string;
   readonly sourceAppId: string;
 }
 
@@ -60,7 +60,7 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       return create(TokenDetailsResponseSchema, {
         createdAt: timestampFromMs(claims.issuedAt * 1000),
         expiresAt: timestampFromMs(claims.expiresAt * 1000),
-        mdPermissions: grant.permissions.map(permissionOf),
+        mdPermissions: grant.permissions.map(permissionMessage),
         accountIds: [...grant.accountIds],
         readonly: grant.readonly,
       });
@@ -70,19 +70,10 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       for (;;) {
         const { token, claims } = await sessions.open(request, call);
         yield create(SubscribeJwtRenewalResponseSchema, { token });
-        await sessions.untilRenewal(claims, call);
+        await sessions.untilRenewal(request, claims, call);
       }
     },
   };
-}
-
-function permissionOf(permission: Permission): MessageInitShape<typeof MDPermissionSchema> {
-  const { quoteLevel, delayMinutes, conditionKind, conditionValue } = permission;
-  const condition =
-    conditionKind === 'worldwide'
-      ? { case: conditionKind, value: true }
-      : { case: conditionKind, value: conditionValue };
-  return { quoteLevel, delayMinutes, condition };
 }
 
 function callerOf({ caller }: Call): Caller {
@@ -127,7 +118,7 @@ class Sessions {
    * @throws AppError SECRET_INVALID as soon as the key or the session is revoked; what ended the
    * call when that comes first, so that nothing is recorded for a caller who is gone
    */
-  untilRenewal(claims: Claims, call: Call): Promise<void> {
+  untilRenewal(request: SignIn, claims: Claims, call: Call): Promise<void> {
     const { grants, clock } = this.#options;
     const dueAtMs = this.#dueAtMs(claims);
     return new Promise((resolve, reject) => {
@@ -143,7 +134,7 @@ class Sessions {
         else reject(error);
       };
       const look = () => {
-        this.#checkStillGood(claims).then(({ changesAtMs }) => {
+        this.#checkStillGood(request, claims, call).then(({ changesAtMs }) => {
           if (isSettled) return;
           clearTimeout(timer);
           const now = clock.now();
@@ -166,9 +157,10 @@ class Sessions {
     return expiresAt * 1000 - leadMs * (1 + share / 2);
   }
 
-  async #checkStillGood(claims: Claims): Promise<Grant> {
+  /** The secret as well: it may have been replaced, or may not be used from there any more. */
+  async #checkStillGood({ secret }: SignIn, claims: Claims, call: Call): Promise<Grant> {
     const { admission, grants } = this.#options;
-    const grant = await admission.ofKey(claims.keyId);
+    const { grant } = await admission.ofSecret(secret, call.head.remoteAddress);
     if (grants.isSessionRevoked(claims.sessionId)) throw refuseSecret('SESSION_REVOKED');
     return grant;
   }

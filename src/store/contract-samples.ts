@@ -1,9 +1,11 @@
 /** Records for tests of the store; short ids say what belongs to what. */
+import { createSecretKey } from 'node:crypto';
 import type {
   Account,
   ApiKey,
   AuditEntry,
   Client,
+  Operator,
   Plan,
   Session,
   Subscription,
@@ -18,14 +20,71 @@ import {
   type Trade,
 } from '../domain/order.ts';
 import type { Permission } from '../domain/permission.ts';
-import type { Records } from './store.ts';
+import type {
+  ChangeBy,
+  ChangeOutcome,
+  RequestRecord,
+  ResourceChange,
+  ResourceKind,
+  Resources,
+  Store,
+} from './store.ts';
 
 /** The instant at which the tests take place. */
 export const NOW_MS = 1_750_000_000_000;
 
-/** Records with nothing in them but what is given. */
-export function records(some: Partial<Records>): Records {
-  return { clients: [], accounts: [], plans: [], subscriptions: [], keys: [], ...some };
+/** HMACs the audit logs of tests. */
+export const AUDIT_KEY = createSecretKey(Buffer.alloc(32, 'audit'));
+
+/** What is to be there after a call. */
+export interface Records {
+  readonly clients?: readonly Client[];
+  readonly accounts?: readonly Account[];
+  readonly plans?: readonly Plan[];
+  readonly subscriptions?: readonly Subscription[];
+  readonly keys?: readonly ApiKey[];
+  readonly operators?: readonly Operator[];
+}
+
+/** Who makes the tests' changes. */
+export const BY: ChangeBy = { actor: 'operator:test', atMs: NOW_MS, remoteAddress: '192.0.2.1' };
+
+/** Puts these values in place of whatever is there. */
+export function puts<K extends ResourceKind>(
+  kind: K,
+  values: readonly Resources[K][] = [],
+): ResourceChange<K>[] {
+  return values.map((value) => ({ kind, id: value.id, action: 'put', expect: 'any', value }));
+}
+
+/** Puts records in place, all of them or none. */
+export function put(
+  store: Store,
+  records: Records,
+  by: ChangeBy = BY,
+  request?: RequestRecord,
+): Promise<ChangeOutcome> {
+  const changes: ResourceChange[] = [
+    ...puts('client', records.clients),
+    ...puts('account', records.accounts),
+    ...puts('plan', records.plans),
+    ...puts('subscription', records.subscriptions),
+    ...puts('key', records.keys),
+    ...puts('operator', records.operators),
+  ];
+  return store.change(changes, by, request);
+}
+
+export function operator(id: string, more: Partial<Operator> = {}): Operator {
+  return {
+    id,
+    name: `Operator ${id}`,
+    role: 'operator',
+    tokenMac: `mac-of-${id}`,
+    expiresAtMs: null,
+    revokedAtMs: null,
+    ...more,
+  };
 }
 
 export function client(id: string): Client {
@@ -64,8 +123,11 @@ export function key(id: string, clientId: string, more: Partial<ApiKey> = {}): A
     accountIds: [],
     readonly: false,
     callsMax: {},
+    sourceNetworks: [],
     expiresAtMs: null,
     revokedAtMs: null,
+    previousSecretMac: null,
+    previousSecretEndsAtMs: null,
     ...more,
   };
 }
@@ -158,7 +220,7 @@ export function trade(tradeId: string, { orderId, order }: OrderState): Trade {
 }
 
 /** Client c1 with accounts a1 and a2 (readonly), plan p1 by subscription s1, and key k1. */
-export const HOUSEHOLD: Records = {
+export const HOUSEHOLD: Required<Omit<Records, 'operators'>> = {
   clients: [client('c1')],
   accounts: [account('a1', 'c1'), account('a2', 'c1', true)],
   plans: [plan('p1', permission('MISX'), permission('#RBRD', { delayMinutes: 0 }))],

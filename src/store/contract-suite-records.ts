@@ -1,23 +1,22 @@
 /** The part of the engines' suite that is about records: put whole, or not at all. */
 import assert from 'node:assert/strict';
-import { type Check, heard, refused, targets } from './contract-checks.ts';
+import { type Check, heard, refused } from './contract-checks.ts';
 import {
   account,
   audit,
+  BY,
   client,
   HOUSEHOLD,
   key,
   NOW_MS,
   permission,
   plan,
-  records,
+  put,
+  type Records,
   session,
   subscription,
 } from './contract-samples.ts';
-import type { Change, Records, Store } from './store.ts';
-
-const put = (store: Store, some: Partial<Records>) =>
-  store.putRecords(records(some), audit('records.put', 'all'));
+import type { Change } from './store.ts';
 
 const changed = (changes: readonly Change[]) =>
   changes
@@ -67,8 +66,11 @@ function putContract(check: Check): void {
           allAccounts: false,
           accountIds: ['a1', 'a2'],
           readonly: true,
+          sourceNetworks: ['192.0.2.0/24', '2001:db8::/32'],
           expiresAtMs: NOW_MS + 1,
           revokedAtMs: NOW_MS,
+          previousSecretMac: 'mac-of-k1',
+          previousSecretEndsAtMs: NOW_MS + 3,
         }),
       ],
     });
@@ -82,8 +84,11 @@ function putContract(check: Check): void {
         accountIds: ['a1', 'a2'],
         readonly: true,
         callsMax: {},
+        sourceNetworks: ['192.0.2.0/24', '2001:db8::/32'],
         expiresAtMs: NOW_MS + 1,
         revokedAtMs: NOW_MS,
+        previousSecretMac: 'mac-of-k1',
+        previousSecretEndsAtMs: NOW_MS + 3,
       },
       accounts: [account('a1', 'c1'), account('a2', 'c1', false)],
       subscriptions: [
@@ -96,8 +101,9 @@ function putContract(check: Check): void {
         { ...subscription('s3', 'c1', 'bare'), permissions: [] },
       ],
     });
-    assert.equal(await store.keyIdOfSecret('another'), 'k1');
-    assert.equal(await store.keyIdOfSecret('mac-of-k1'), undefined);
+    assert.equal(await store.keyIdOfSecret('another', NOW_MS), 'k1');
+    assert.equal(await store.keyIdOfSecret('mac-of-k1', NOW_MS + 2), 'k1');
+    assert.equal(await store.keyIdOfSecret('mac-of-k1', NOW_MS + 3), undefined);
     await put(store, { keys: [key('k1', 'c1', { accountIds: ['a2', 'a2'] })] });
     assert.deepEqual((await store.holdings('k1'))?.key.accountIds, ['a2']);
   });
@@ -112,7 +118,7 @@ function putContract(check: Check): void {
 
 function referencesContract(check: Check): void {
   const two = { clients: [client('c1'), client('c2')] };
-  const broken: readonly [string, Partial<Records>, RegExp][] = [
+  const broken: readonly [string, Records, RegExp][] = [
     ['an account without its client', { accounts: [account('a', 'no')] }, /account a .* no,/],
     [
       'a subscription without its client',
@@ -146,13 +152,14 @@ function referencesContract(check: Check): void {
       await put(store, HOUSEHOLD);
       const before = await store.holdings('k1');
       const changes = heard(store);
-      const all = records({ ...some, clients: [...(some.clients ?? []), client('witness')] });
-      const attempt = store.putRecords(all, audit('records.put', 'broken'));
+      const clients = [...(some.clients ?? []), client('witness')];
+      const attempt = put(store, { ...some, clients }, { ...BY, actor: 'operator:broken' });
       const neighbour = store.noteMeta('neighbour', 'kept');
       await refused(attempt, 'INVALID_REQUEST', message);
       assert.equal(await neighbour, 'kept');
       assert.deepEqual(changes, []);
-      assert.deepEqual(await targets(store), ['records.put all']);
+      const entries = await store.audit(0, 1_000);
+      assert.ok(entries.every(({ actor }) => actor === BY.actor));
       assert.deepEqual(await store.holdings('k1'), before);
       // Had the clients been kept, an account of this one would be taken.
       const later = put(store, { accounts: [account('later', 'witness')] });
@@ -168,12 +175,14 @@ function touchedContract(check: Check): void {
       clients: ['c1', 'c2', 'c3', 'c4'].map(client),
       subscriptions: [subscription('s1', 'c1', 'p1'), subscription('s2', 'c2', 'p1')],
     });
-    const touchedBy = async (some: Partial<Records>) => {
+    const touchedBy = async (some: Records) => {
       const changes = heard(store);
       await put(store, some);
       return changed(changes);
     };
-    assert.deepEqual(await touchedBy({ clients: [client('c3')] }), ['c3']);
+    const renamed = { ...client('c3'), name: 'Renamed' };
+    assert.deepEqual(await touchedBy({ clients: [renamed] }), ['c3']);
+    assert.deepEqual(await touchedBy({ clients: [renamed] }), [], 'it is there already');
     assert.deepEqual(await touchedBy({ accounts: [account('a1', 'c1', true)] }), ['c1']);
     assert.deepEqual(await touchedBy({ accounts: [account('a2', 'c3')] }), ['c1', 'c3']);
     assert.deepEqual(await touchedBy({ plans: [plan('p1')] }), ['c1', 'c2']);

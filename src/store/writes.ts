@@ -9,10 +9,12 @@ import type { Change, Store } from './store.ts';
 export type WriteName =
   | 'noteMeta'
   | 'addSigningKey'
-  | 'putRecords'
+  | 'change'
   | 'revokeKey'
   | 'createSession'
   | 'revokeSession'
+  | 'revokeSessions'
+  | 'pruneAudit'
   | 'recordOrders';
 
 /** The arguments of a write: those of the Store's method. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { validate } from '@hyperjump/json-schema/openapi-3-1';
 import { AuthService } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from '../gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
+import { ClientService } from '../gen/propusk/admin/v1/client_service_pb.js';
 import { readComments } from './comments.ts';
 import { openapi } from './openapi.ts';
 
@@ -151,5 +152,15 @@ test('a method that asks for the authorization header says so, others do not', (
   const { paths, components } = contract();
   assert.deepEqual(paths['/v1/usage'].get.security, [{ token: [] }]);
   assert.equal(components.securitySchemes.token.scheme, 'bearer');
+  assert.equal(components.securitySchemes.operator, undefined);
   assert.equal(paths['/v1/sessions/details'].post.security, undefined);
+});
+
+test('a method for operators asks for the token of one', () => {
+  const { paths, components }: Json = openapi([ClientService], new Map(), INFO);
+  const { security, responses } = paths['/admin/v1/clients/{id}'].get;
+  assert.deepEqual(security, [{ operator: [] }]);
+  assert.deepEqual(Object.keys(components.securitySchemes), ['operator']);
+  for (const status of [401, 403, 404]) assert.ok(status in responses, String(status));
+  assert.ok('/admin/v1/clients/{client.id}' in paths);
 });

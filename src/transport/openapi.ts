@@ -57,11 +57,18 @@ const STATUS_COMMENTS: Comments = new Map([
   ],
 ]);
 
-/** The token of methods whose callers show one in the header `authorization`. */
-const SECURITY_SCHEMES = { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } };
+/** The tokens of methods whose callers show one in the header `authorization`. */
+const SECURITY_SCHEMES = {
+  token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  operator: { type: 'http', scheme: 'bearer', description: 'The token of an operator.' },
+} as const;
+type SchemeName = keyof typeof SECURITY_SCHEMES;
 
-function isProtected(method: DescMethod): boolean {
-  return getOption(method, methodContract).caller === Caller.AUTHORIZATION;
+/** Which of the tokens a method asks for. */
+function schemeOf(method: DescMethod): SchemeName | undefined {
+  const { caller } = getOption(method, methodContract);
+  if (caller === Caller.OPERATOR) return 'operator';
+  return caller === Caller.AUTHORIZATION ? 'token' : undefined;
 }
 
 const TEMPLATE_VARIABLE = /\{([^}=]+)(?:=[^}]*)?\}/g;
@@ -155,13 +162,14 @@ class Writer {
 
   operation(route: Route): object {
     const { method } = route;
+    const scheme = schemeOf(method);
     const parameters = [...this.#pathParameters(route), ...this.#queryParameters(route)];
     const requestBody = this.#requestBody(route);
     return {
       tags: [method.parent.name],
       ...summarize(this.#comments.get(`${method.parent.typeName}.${method.name}`)),
       operationId: route.operationId,
-      ...(isProtected(method) && { security: [{ token: [] }] }),
+      ...(scheme !== undefined && { security: [{ [scheme]: [] }] }),
       ...(parameters.length > 0 && { parameters }),
       ...(requestBody !== undefined && { requestBody }),
       responses: this.#responses(route),
@@ -272,9 +280,13 @@ export function openapi(
     const description = said.get(service.typeName);
     return { name: service.name, ...(description !== undefined && { description }) };
   });
+  const asked = new Set(routes.map(({ method }) => schemeOf(method)));
+  const schemes = Object.entries(SECURITY_SCHEMES).filter(([name]) =>
+    asked.has(name as SchemeName),
+  );
   const components = {
     schemas: schemas.components(),
-    ...(routes.some(({ method }) => isProtected(method)) && { securitySchemes: SECURITY_SCHEMES }),
+    ...(schemes.length > 0 && { securitySchemes: Object.fromEntries(schemes) }),
   };
   return { openapi: '3.1.1', info, tags, paths, components };
 }

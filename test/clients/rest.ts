@@ -6,6 +6,7 @@ import {
   fromJsonString,
   getOption,
   type JsonObject,
+  type JsonValue,
   type Message,
   type MessageInitShape,
   type MessageShape,
@@ -63,18 +64,25 @@ function requestOf(method: DescMethodUnary, input: Message) {
   const { pattern, body } = getOption(method, httpOption);
   if (typeof pattern.value !== 'string') throw new Error(`${method} has no route`);
   const json = toJson(method.input, input, { useProtoFieldName: true }) as JsonObject;
-  const path = pattern.value.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const { [name]: value = '' } = json;
-    delete json[name];
-    return encodeURIComponent(String(value));
-  });
+  const path = pattern.value.replace(/\{([\w.]+)\}/g, (_, name: string) =>
+    encodeURIComponent(String(taken(json, name.split('.')) ?? '')),
+  );
   const verb = pattern.case?.toUpperCase() ?? '';
   if (body === '*') return { verb, target: path, body: JSON.stringify(json) };
-  if (body !== '') throw new Error(`${method} has a body of one field`);
+  const part = body === '' ? undefined : (taken(json, [body]) ?? {});
   const query = new URLSearchParams(
     Object.entries(json).map(([k, v]) => [k, String(v)]),
   ).toString();
-  return { verb, target: query === '' ? path : `${path}?${query}`, body: undefined };
+  const target = query === '' ? path : `${path}?${query}`;
+  return { verb, target, body: part === undefined ? part : JSON.stringify(part) };
+}
+
+/** Takes a value out of an object, by the names that lead to it. */
+function taken(json: JsonObject, [name = '', ...rest]: readonly string[]): JsonValue | undefined {
+  const { [name]: value } = json;
+  if (rest.length > 0) return value === undefined ? value : taken(value as JsonObject, rest);
+  delete json[name];
+  return value;
 }
 
 /** An error's body must be a google.rpc.Status and nothing else. */

@@ -1,4 +1,5 @@
 /** One batch of writes on one connection: the same in the worker thread and without one. */
+import type { KeyObject } from 'node:crypto';
 import { AppError } from '../../domain/errors.ts';
 import {
   type Failure,
@@ -9,6 +10,7 @@ import {
   type WriteResult,
   type Written,
 } from '../writes.ts';
+import { AuditLog } from './audit.ts';
 import { type Connection, isDatabaseFailure, sqliteCode } from './connection.ts';
 import type { WriteTable } from './writes.ts';
 
@@ -16,11 +18,19 @@ import type { WriteTable } from './writes.ts';
  * Does the writes in one transaction, each in a savepoint of its own, so that one that is refused
  * does not take the others along. When the database itself fails, up to and including the COMMIT,
  * nothing is kept and every write fails with UNAVAILABLE. Does not throw.
+ * @param auditKey without it, writes that have an audit entry fail
  */
-export function runBatch(db: Connection, table: WriteTable, batch: readonly Write[]): Outcome[] {
+export function runBatch(
+  db: Connection,
+  table: WriteTable,
+  batch: readonly Write[],
+  auditKey?: KeyObject,
+): Outcome[] {
   try {
     db.run('BEGIN IMMEDIATE');
-    const outcomes = batch.map((write) => runWrite(db, table, write));
+    const log = new AuditLog(db, auditKey);
+    const outcomes = batch.map((write) => runWrite(db, table, write, log));
+    log.finish();
     db.run('COMMIT');
     return outcomes;
   } catch (error) {
@@ -30,10 +40,10 @@ export function runBatch(db: Connection, table: WriteTable, batch: readonly Writ
   }
 }
 
-function runWrite(db: Connection, table: WriteTable, write: Write): Outcome {
+function runWrite(db: Connection, table: WriteTable, write: Write, log: AuditLog): Outcome {
   db.run('SAVEPOINT one_write');
   try {
-    const written = apply(db, table, write);
+    const written = log.attempt(() => apply(db, table, write, log));
     db.run('RELEASE one_write');
     return { ok: true, ...written };
   } catch (error) {
@@ -49,8 +59,9 @@ function apply<N extends WriteName>(
   db: Connection,
   table: WriteTable,
   write: Write<N>,
+  log: AuditLog,
 ): Written<WriteResult<N>> {
-  return table[write.name](db, write.args);
+  return table[write.name](db, write.args, log);
 }
 
 function rollBack(db: Connection): void {

@@ -70,8 +70,9 @@ export class Connection {
     return this.#db.isTransaction;
   }
 
-  /** Does `read` on one snapshot of the database. */
+  /** Does `read` on one snapshot of the database: that of the transaction that is open, if any. */
   snapshot<R>(read: () => R): R {
+    if (this.inTransaction) return read();
     this.run('BEGIN');
     try {
       return read();

@@ -58,7 +58,7 @@ export function migrate(db: Connection, migrations: readonly Migration[], path: 
 }
 
 /** The version that the database is at; 0 for an empty one. */
-function versionOf(db: Connection, path: string): number {
+export function versionOf(db: Connection, path: string): number {
   if (db.pragma('application_id') === APPLICATION_ID) return db.pragma('user_version');
   const foreign = db.get<{ name: string }>('SELECT name FROM sqlite_schema LIMIT 1');
   if (foreign === undefined) return 0;

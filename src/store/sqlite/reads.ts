@@ -1,17 +1,16 @@
 /** What is asked of an SQLite database: each question one function, its SQL in one table. */
-import type {
-  Account,
-  ApiKey,
-  AuditEntry,
-  Holdings,
-  SealedSigningKey,
-  Session,
-  Subscription,
-} from '../../domain/model.ts';
-import type { Permission } from '../../domain/permission.ts';
-import type { RevokedSession } from '../store.ts';
+import type { Account, Holdings, SealedSigningKey, Subscription } from '../../domain/model.ts';
+import { AUDIT_READ_SQL } from './audit-reads.ts';
 import type { Connection } from './connection.ts';
 import { ORDER_READ_SQL } from './orders.ts';
+import {
+  contentOf,
+  RESOURCE_READ_SQL,
+  type Row,
+  readPermissions,
+  readResource,
+} from './resource-reads.ts';
+import { SESSION_READ_SQL } from './sessions.ts';
 
 /** Every query; a test asks SQLite how it would do each of them. */
 export const READ_SQL = {
@@ -19,41 +18,22 @@ export const READ_SQL = {
   signingKeys: `
     SELECT id, sealed, created_at_ms AS createdAtMs FROM signing_key
     ORDER BY created_at_ms DESC, id DESC`,
-  keyIdOfSecret: 'SELECT id FROM api_key WHERE secret_mac = ?',
-  key: `
-    SELECT id, client_id AS clientId, label, secret_mac AS secretMac,
-      all_accounts AS allAccounts, readonly, expires_at_ms AS expiresAtMs,
-      revoked_at_ms AS revokedAtMs
-    FROM api_key WHERE id = ?`,
-  keyAccounts: 'SELECT account_id AS id FROM api_key_account WHERE key_id = ? ORDER BY account_id',
-  keyLimits: `
-    SELECT method, calls_max AS callsMax FROM api_key_limit WHERE key_id = ? ORDER BY method`,
+  keyIdOfSecret: `
+    SELECT id FROM api_key WHERE secret_mac = ?1
+    UNION ALL
+    SELECT id FROM api_key WHERE previous_secret_mac = ?1 AND previous_secret_ends_at_ms > ?2`,
+  operatorIdOfToken: 'SELECT id FROM operator WHERE token_mac = ?',
   accounts: `
     SELECT id, client_id AS clientId, readonly FROM account WHERE client_id = ? ORDER BY id`,
   subscriptions: `
     SELECT id, client_id AS clientId, plan_id AS planId, starts_at_ms AS startsAtMs,
       ends_at_ms AS endsAtMs
     FROM subscription WHERE client_id = ? ORDER BY id`,
-  permissions: `
-    SELECT quote_level AS quoteLevel, delay_minutes AS delayMinutes,
-      condition_kind AS conditionKind, condition_value AS conditionValue
-    FROM plan_permission WHERE plan_id = ? ORDER BY position`,
-  session: `
-    SELECT id, key_id AS keyId, client_id AS clientId, source_app_id AS sourceAppId,
-      remote_address AS remoteAddress, issued_at_ms AS issuedAtMs, expires_at_ms AS expiresAtMs,
-      revoked_at_ms AS revokedAtMs
-    FROM session WHERE id = ?`,
-  revokedSessions: `
-    SELECT id AS sessionId, expires_at_ms AS expiresAtMs FROM session
-    WHERE revoked_at_ms IS NOT NULL AND expires_at_ms > ? ORDER BY expires_at_ms, id`,
-  audit: `
-    SELECT sequence, at_ms AS atMs, actor, action, target, remote_address AS remoteAddress, detail
-    FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  ...RESOURCE_READ_SQL,
+  ...SESSION_READ_SQL,
+  ...AUDIT_READ_SQL,
   ...ORDER_READ_SQL,
 } as const;
-
-/** A record as SQLite gives it: booleans are 0 and 1. */
-type Row<R> = { readonly [K in keyof R]: R[K] extends boolean ? number : R[K] };
 
 /** See Store.meta. */
 export function readMeta(db: Connection, name: string): string | undefined {
@@ -66,24 +46,25 @@ export function readSigningKeys(db: Connection): SealedSigningKey[] {
 }
 
 /** See Store.keyIdOfSecret. */
-export function readKeyIdOfSecret(db: Connection, secretMac: string): string | undefined {
-  return db.get<{ id: string }>(READ_SQL.keyIdOfSecret, secretMac)?.id;
+export function readKeyIdOfSecret(
+  db: Connection,
+  secretMac: string,
+  nowMs: number,
+): string | undefined {
+  return db.get<{ id: string }>(READ_SQL.keyIdOfSecret, secretMac, nowMs)?.id;
+}
+
+/** See Store.operatorIdOfToken. */
+export function readOperatorIdOfToken(db: Connection, tokenMac: string): string | undefined {
+  return db.get<{ id: string }>(READ_SQL.operatorIdOfToken, tokenMac)?.id;
 }
 
 /** See Store.holdings. */
 export function readHoldings(db: Connection, keyId: string): Holdings | undefined {
   return db.snapshot(() => {
-    const row = db.get<Row<Omit<ApiKey, 'accountIds' | 'callsMax'>>>(READ_SQL.key, keyId);
-    if (row === undefined) return undefined;
-    const accountIds = db.all<{ id: string }>(READ_SQL.keyAccounts, keyId).map(({ id }) => id);
-    const limits = db.all<{ method: string; callsMax: number }>(READ_SQL.keyLimits, keyId);
-    const key: ApiKey = {
-      ...row,
-      allAccounts: row.allAccounts === 1,
-      readonly: row.readonly === 1,
-      accountIds,
-      callsMax: Object.fromEntries(limits.map(({ method, callsMax }) => [method, callsMax])),
-    };
+    const stored = readResource(db, 'key', keyId);
+    if (stored === undefined) return undefined;
+    const key = contentOf(stored);
     const accounts = db
       .all<Row<Account>>(READ_SQL.accounts, key.clientId)
       .map((account) => ({ ...account, readonly: account.readonly === 1 }));
@@ -92,35 +73,4 @@ export function readHoldings(db: Connection, keyId: string): Holdings | undefine
       .map((row) => ({ ...row, permissions: readPermissions(db, row.planId) }));
     return { key, accounts, subscriptions };
   });
-}
-
-function readPermissions(db: Connection, planId: string): Permission[] {
-  return db.all<Permission>(READ_SQL.permissions, planId).map((row) => ({ ...row }));
-}
-
-/** See Store.session. */
-export function readSession(db: Connection, sessionId: string): Session | undefined {
-  const row = db.get<Session>(READ_SQL.session, sessionId);
-  return row && { ...row };
-}
-
-/** See Store.revokedSessions. */
-export function readRevokedSessions(db: Connection, nowMs: number): RevokedSession[] {
-  return db.all<RevokedSession>(READ_SQL.revokedSessions, nowMs).map((row) => ({ ...row }));
-}
-
-/** See Store.audit. */
-export function readAudit(
-  db: Connection,
-  afterSequence: number,
-  limit: number,
-): (AuditEntry & { sequence: number })[] {
-  return db
-    .all<Omit<AuditEntry, 'detail'> & { sequence: number; detail: string }>(
-      READ_SQL.audit,
-      afterSequence,
-      // To SQLite a negative limit is none at all.
-      Math.max(0, limit),
-    )
-    .map((row) => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> }));
 }

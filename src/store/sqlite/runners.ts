@@ -1,10 +1,18 @@
 /** Where batches run: in a worker thread, which waits for the disk, or on the spot for memory. */
+import type { KeyObject } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../domain/errors.ts';
 import type { BatchRunner, Outcome, Write } from '../writes.ts';
 import { runBatch } from './batch.ts';
 import type { Connection } from './connection.ts';
 import { WRITES } from './writes.ts';
+
+/** What the worker is started with. */
+export interface WriterData {
+  readonly path: string;
+  /** A KeyObject crosses to another thread as what it is, and shows its bytes to nobody. */
+  readonly auditKey: KeyObject | undefined;
+}
 
 /** What the main thread asks of the worker. */
 export type ToWorker =
@@ -44,10 +52,12 @@ export class WorkerRunner implements BatchRunner {
   /** Starts `program`, which opens `path`; rejects when it cannot. */
   static async start(
     path: string,
+    auditKey?: KeyObject,
     program: URL = new URL('./writer.ts', import.meta.url),
   ): Promise<WorkerRunner> {
+    const workerData: WriterData = { path, auditKey };
     // The flags of the main thread (--eval, --test) are not the worker's.
-    const worker = new Worker(program, { workerData: { path }, execArgv: [], name: 'sqlite' });
+    const worker = new Worker(program, { workerData, execArgv: [], name: 'sqlite' });
     const runner = new WorkerRunner(worker);
     await runner.#answer();
     return runner;
@@ -115,14 +125,16 @@ export class WorkerRunner implements BatchRunner {
 /** Runs batches on the main thread: for a database in memory, which waits for no disk. */
 export class InlineRunner implements BatchRunner {
   readonly #db: Connection;
+  readonly #auditKey: KeyObject | undefined;
 
   /** @param db closed by the caller, who reads from it too */
-  constructor(db: Connection) {
+  constructor(db: Connection, auditKey?: KeyObject) {
     this.#db = db;
+    this.#auditKey = auditKey;
   }
 
   async run(batch: readonly Write[]): Promise<readonly Outcome[]> {
-    return runBatch(this.#db, WRITES, batch);
+    return runBatch(this.#db, WRITES, batch, this.#auditKey);
   }
 
   check(): void {}

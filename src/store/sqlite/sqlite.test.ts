@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { AUDIT_KEY } from '../contract-samples.ts';
 import { storeContract } from '../contract-suite.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -11,6 +12,7 @@ after(() => rmSync(folder, { recursive: true }));
 let opened = 0;
 storeContract('SQLite, in a file', () => {
   opened += 1;
-  return openSqlite(`sqlite:${join(folder, `${opened}.db`)}`, { exclusive: true });
+  const url = `sqlite:${join(folder, `${opened}.db`)}`;
+  return openSqlite(url, { exclusive: true, auditKey: AUDIT_KEY });
 });
 storeContract('SQLite, in memory', () => openSqlite('sqlite::memory:'));

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { AppError } from '../../domain/errors.ts';
-import { audit, HOUSEHOLD, session } from '../contract-samples.ts';
+import { AUDIT_KEY, audit, HOUSEHOLD, put, session } from '../contract-samples.ts';
 import { openSqlite } from './sqlite.ts';
 
 const [what, path] = process.argv.slice(2) as [string, string];
@@ -32,7 +32,7 @@ const TASKS: Readonly<Record<string, () => Promise<void>>> = {
 
   /** Records sessions, many at a time, and names each once it is recorded; until it is killed. */
   async sessions() {
-    const store = await openSqlite(url);
+    const store = await openSqlite(url, { auditKey: AUDIT_KEY });
     let last = 0;
     const record = async () => {
       for (;;) {
@@ -47,8 +47,8 @@ const TASKS: Readonly<Record<string, () => Promise<void>>> = {
 
   /** Writes more than its limit of file size allows, with a small write on each side. */
   async overflow() {
-    const store = await openSqlite(url);
-    await store.putRecords(HOUSEHOLD, audit('records.put', 'all'));
+    const store = await openSqlite(url, { auditKey: AUDIT_KEY });
+    await put(store, HOUSEHOLD);
     const create = (id: string, text: string) =>
       store.createSession(session(id, 'k1'), audit('session.create', id, { detail: { text } }));
     const answers = await Promise.allSettled([

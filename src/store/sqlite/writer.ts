@@ -2,19 +2,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { runBatch } from './batch.ts';
 import { openWriter } from './connection.ts';
-import type { FromWorker, ToWorker } from './runners.ts';
+import type { FromWorker, ToWorker, WriterData } from './runners.ts';
 import { WRITES } from './writes.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('writer.ts runs as a worker thread only');
 const say = (message: FromWorker) => port.postMessage(message);
 
-const { path } = workerData as { readonly path: string };
+const { path, auditKey } = workerData as WriterData;
 const db = openWriter(path);
 
 port.on('message', (message: ToWorker) => {
   if (message.kind === 'batch') {
-    say({ kind: 'outcomes', outcomes: runBatch(db, WRITES, message.batch) });
+    say({ kind: 'outcomes', outcomes: runBatch(db, WRITES, message.batch, auditKey) });
   } else {
     db.close();
     port.close();

@@ -50,6 +50,13 @@ export declare type MethodContract = Message<"propusk.contract.v1.MethodContract
    * @generated from field: propusk.contract.v1.Access access = 4;
    */
   access: Access;
+
+  /**
+   * The least role that lets an operator call it, where operators do; else ROLE_INSUFFICIENT.
+   *
+   * @generated from field: propusk.contract.v1.Role role = 5;
+   */
+  role: Role;
 };
 
 /**
@@ -91,6 +98,14 @@ export enum Caller {
    * @generated from enum value: CALLER_AUTHORIZATION = 3;
    */
   AUTHORIZATION = 3,
+
+  /**
+   * The operator whose token is in the header `authorization`, raw or after `Bearer `. Such a method
+   * also answers OPERATOR_TOKEN_INVALID and ROLE_INSUFFICIENT.
+   *
+   * @generated from enum value: CALLER_OPERATOR = 4;
+   */
+  OPERATOR = 4,
 }
 
 /**
@@ -131,6 +146,53 @@ export enum Access {
  * Describes the enum propusk.contract.v1.Access.
  */
 export declare const AccessSchema: GenEnum<Access>;
+
+/**
+ * What an operator may do: what its role says, and all that the roles before it may.
+ *
+ * @generated from enum propusk.contract.v1.Role
+ */
+export enum Role {
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Ask whether the server is there; for programs.
+   *
+   * @generated from enum value: ROLE_SERVICE = 1;
+   */
+  SERVICE = 1,
+
+  /**
+   * See all but the operators.
+   *
+   * @generated from enum value: ROLE_VIEWER = 2;
+   */
+  VIEWER = 2,
+
+  /**
+   * Change clients, accounts, plans, subscriptions and keys, and end sessions.
+   *
+   * @generated from enum value: ROLE_OPERATOR = 3;
+   */
+  OPERATOR = 3,
+
+  /**
+   * See and change operators.
+   *
+   * @generated from enum value: ROLE_OWNER = 4;
+   */
+  OWNER = 4,
+}
+
+/**
+ * Describes the enum propusk.contract.v1.Role.
+ */
+export declare const RoleSchema: GenEnum<Role>;
 
 /**
  * What a method answers, read off the descriptor.

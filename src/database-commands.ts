@@ -1,0 +1,228 @@
+/**
+ * The commands that open the database themselves, on the machine that it is on: for when there is
+ * nobody to ask yet, or no server that runs.
+ */
+import { Command, CommanderError } from 'commander';
+import { addPlaceOptions, ConfigError, type PlaceSettings, readPlace } from './config.ts';
+import { systemClock, systemRandom } from './domain/clock.ts';
+import { parseDuration } from './domain/duration.ts';
+import { AppError } from './domain/errors.ts';
+import { formatHead, readHeadFile, tellReport } from './ops/audit-report.ts';
+import { backUp, restore } from './ops/backup.ts';
+import { bootstrap } from './ops/bootstrap.ts';
+import { examine } from './ops/doctor.ts';
+import { FileError } from './ops/files.ts';
+import { checkMasterKey, databaseOf, masterKeyOf } from './ops/place.ts';
+import { readPoint } from './store/sqlite/audit.ts';
+import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
+import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';
+import { StoreError } from './store/store.ts';
+
+/** What a command needs of its process. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
+/** A command done: what to say, and the exit code. */
+interface Done {
+  /** Lines of the answer itself. */
+  readonly out: readonly string[];
+  /** Lines for people beside it. */
+  readonly notes?: readonly string[];
+  /** 0 when left out. */
+  readonly code?: number;
+}
+
+interface DatabaseCommand {
+  readonly words: string;
+  /** As the list of all commands tells it. */
+  readonly summary: string;
+  readonly more?: string;
+  readonly example: string;
+  readonly options?: readonly (readonly [flags: string, help: string, fallback?: string])[];
+  readonly argument?: readonly [name: string, help: string];
+  run(place: PlaceSettings, flags: Flags, argument: string): Done | Promise<Done>;
+}
+
+type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
+/** What is bad was found, or an answer is no. */
+const EXIT_BAD = 1;
+
+const PRODUCTION = '--database sqlite:/var/lib/propusk/propusk.db --master-key-file master.key';
+
+/** All of them. */
+export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
+  {
+    words: 'bootstrap',
+    summary: 'make the first owner, and print its token once',
+    more: 'The database is made if there is none; a server may be running on it.',
+    example: `propusk bootstrap ${PRODUCTION} > owner.token`,
+    options: [
+      ['--name <name>', 'name of the owner', 'owner'],
+      ['--expires <duration>', 'how long the token works', '90d'],
+      ['--another', 'make one although there is an owner already'],
+    ],
+    run: runBootstrap,
+  },
+  {
+    words: 'migrate',
+    summary: "bring the database to this program's version, without starting a server",
+    more: 'A server does the same when it starts; no server may be running on it.',
+    example: `propusk migrate ${PRODUCTION}`,
+    run(place) {
+      const { from, to } = migrateFile(databaseOf(place));
+      return { out: [from === to ? `at version ${to} already` : `from version ${from} to ${to}`] };
+    },
+  },
+  {
+    words: 'backup',
+    summary: 'copy the database into a new file, also while a server runs on it',
+    example: 'propusk backup --database sqlite:/var/lib/propusk/propusk.db monday.db',
+    argument: ['file', 'the copy; there must be no such file yet'],
+    run: async (place, _, file) => ({ out: await backUp(place, file) }),
+  },
+  {
+    words: 'restore',
+    summary: 'put a backup in the place of the database; all sessions are revoked',
+    more: 'No server may be running. What was there before stays beside it, and what is lost is told.',
+    example: `propusk restore ${PRODUCTION} monday.db`,
+    argument: ['file', 'a copy that propusk backup made'],
+    options: [['--unverified', 'take it though its audit log does not verify']],
+    run: async (place, { unverified }, file) => ({
+      out: await restore(place, file, unverified === true, systemClock),
+    }),
+  },
+  {
+    words: 'doctor',
+    summary: 'look at the settings, the database, the clock, the keys and the disk',
+    more: 'Changes nothing; a server may be running. Exits with 1 when something is bad.',
+    example: `propusk doctor ${PRODUCTION}`,
+    run: runDoctor,
+  },
+  {
+    words: 'audit verify',
+    summary: 'find whether the audit log, or what it tells of, was tampered with',
+    more:
+      'A server may be running. Exits with 1 when something is wrong. Only with a head that was kept\n' +
+      'elsewhere does it find that the whole database was replaced by an older one.',
+    example: `propusk audit verify ${PRODUCTION} --since head.json`,
+    options: [['--since <file>', 'a head that propusk audit head printed before']],
+    run: runVerify,
+  },
+  {
+    words: 'audit head',
+    summary: "print the audit log's head, to be kept elsewhere",
+    example: `propusk audit head ${PRODUCTION} > /mnt/elsewhere/head.json`,
+    run: runHead,
+  },
+];
+
+/** The command that the words of a command line begin with; undefined when it is another's. */
+export function databaseCommand(
+  args: readonly string[],
+): ((around: Surroundings) => Promise<number>) | undefined {
+  const found = DATABASE_COMMANDS.find(({ words }) =>
+    words.split(' ').every((word, i) => word === args[i]),
+  );
+  return found && ((around) => run(found, args.slice(found.words.split(' ').length), around));
+}
+
+async function run(
+  { words, summary, more, example, argument, options = [], ...rest }: DatabaseCommand,
+  args: readonly string[],
+  { env, stdout, stderr }: Surroundings,
+): Promise<number> {
+  const command = addPlaceOptions(new Command(`propusk ${words}`))
+    .description(more === undefined ? `${summary}.` : `${summary}.\n${more}`)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {} })
+    .addHelpText('after', `\nExample:\n  ${example}`);
+  for (const [flags, help, fallback] of options) command.option(flags, help, fallback);
+  if (argument !== undefined) command.argument(`<${argument[0]}>`, argument[1]);
+  try {
+    command.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new ConfigError([`${message}; see propusk ${words} --help`]);
+  }
+  const flags = command.opts();
+  const place = readPlace(flags, command, env);
+  const {
+    out,
+    notes = [],
+    code = 0,
+  } = await forPeople(() => rest.run(place, flags, command.args[0] ?? ''));
+  for (const line of notes) stderr.write(`${line}\n`);
+  for (const line of out) stdout.write(`${line}\n`);
+  return code;
+}
+
+/** What the store refuses is for people as well. */
+async function forPeople(work: () => Done | Promise<Done>): Promise<Done> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AppError) throw new StoreError(error.message, error);
+    throw error;
+  }
+}
+
+async function runBootstrap(place: PlaceSettings, flags: Flags): Promise<Done> {
+  const { name, expires, another } = flags;
+  const lifeMs = parseDuration(String(expires));
+  if (lifeMs === undefined || lifeMs === 0) {
+    throw new ConfigError([`--expires: "${expires}" is not a duration, such as 90d`]);
+  }
+  if (name === '') throw new ConfigError(['--name: is empty']);
+  const database = databaseOf(place);
+  const file = fileOf(database);
+  const masterKey = masterKeyOf(place);
+  const store = await openSqlite(database, { auditKey: masterKey.auditKey });
+  try {
+    await checkMasterKey(store, database, masterKey);
+    // What the first server would note; one of dev stays one of dev.
+    await store.noteMeta('mode', 'serve');
+    const { token, operator } = await bootstrap(store, masterKey, {
+      ...{ name: String(name), lifeMs, isAnother: another === true },
+      ...{ clock: systemClock, random: systemRandom },
+    });
+    const until = new Date(operator.expiresAtMs ?? 0).toISOString();
+    const notes = [
+      `${operator.name} (${operator.id}) is an owner of ${file} until ${until}.`,
+      'The token is printed this once; log in with it: propusk login',
+    ];
+    return { out: [token], notes };
+  } finally {
+    await store.close();
+  }
+}
+
+function runDoctor(place: PlaceSettings): Done {
+  const findings = examine(place, systemClock);
+  const out = findings.map(
+    ({ grade, subject, text }) => `${grade.padEnd(7)}  ${subject.padEnd(8)}  ${text}`,
+  );
+  return { out, code: findings.some(({ grade }) => grade === 'bad') ? EXIT_BAD : 0 };
+}
+
+function runVerify(place: PlaceSettings, { since }: Flags): Done {
+  const head = since === undefined ? undefined : readHeadFile(String(since));
+  const key = masterKeyOf(place).auditKey;
+  const report = verifyFile(fileOf(databaseOf(place)), key, head);
+  return { out: tellReport(report), code: report.faults.length > 0 ? EXIT_BAD : 0 };
+}
+
+function runHead(place: PlaceSettings): Done {
+  const file = fileOf(databaseOf(place));
+  const head = look(file, (db) => readPoint(db, 'head'));
+  if (head === undefined || head.writer === '') {
+    throw new FileError(`${file} has no audit entry yet, so there is no head`);
+  }
+  return { out: [formatHead(head)] };
+}

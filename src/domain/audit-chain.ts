@@ -1,0 +1,67 @@
+/**
+ * How the audit log shows tampering: each entry is HMACed together with the HMAC of the entry before
+ * it, and the newest one is noted with an HMAC of its own. Who has not the key can neither write an
+ * entry nor say that the log ends earlier.
+ */
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { AuditEntry } from './model.ts';
+
+/** Names the version of the key and of what is HMACed. */
+const VERSION = '1';
+
+/** A place in a log: after the entry with this sequence. */
+export interface ChainPoint {
+  /** Who writes the log; drawn at random when it begins. */
+  readonly writer: string;
+  /** 0: before the first entry. */
+  readonly sequence: number;
+  /** The entry's HMAC; at the log's beginning, that of the writer. */
+  readonly hash: string;
+}
+
+/** Which point it is, so that none passes for another. */
+export type PointName = 'head' | 'checkpoint';
+
+/** A point that only the holder of the key could name. */
+export interface SealedPoint extends ChainPoint {
+  readonly mac: string;
+}
+
+/** An entry as it is HMACed: its detail as the text that is kept. */
+export interface ChainedEntry extends Omit<AuditEntry, 'detail'> {
+  readonly sequence: number;
+  readonly detail: string;
+}
+
+/** Where the log of a writer begins, after `sequence` entries that are not part of it. */
+export function chainStart(key: KeyObject, writer: string, sequence: number): ChainPoint {
+  return { writer, sequence, hash: macOf(key, 'start', [writer, sequence]) };
+}
+
+/** The HMAC of an entry that follows the one with the HMAC `previous`. */
+export function entryMac(key: KeyObject, previous: string, entry: ChainedEntry): string {
+  const { sequence, atMs, actor, action, target, remoteAddress, detail } = entry;
+  const content = [previous, sequence, atMs, actor, action, target, remoteAddress, detail];
+  return macOf(key, 'entry', content);
+}
+
+export function sealPoint(key: KeyObject, name: PointName, point: ChainPoint): SealedPoint {
+  const { writer, sequence, hash } = point;
+  return { writer, sequence, hash, mac: macOf(key, name, [writer, sequence, hash]) };
+}
+
+/** True when this key sealed the point under this name. */
+export function isSealed(key: KeyObject, name: PointName, point: SealedPoint): boolean {
+  return isSame(point.mac, sealPoint(key, name, point).mac);
+}
+
+/** Compares in a time that tells nothing about the content. */
+export function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function macOf(key: KeyObject, what: string, content: readonly (string | number)[]): string {
+  const text = `${what}\n${JSON.stringify(content)}`;
+  return `${VERSION}:${createHmac('sha256', key).update(text).digest('base64url')}`;
+}

@@ -1,0 +1,101 @@
+/** Lets operators in: who shows the token of one, whose role is enough, and who does not guess. */
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import type { Counters } from '../counters/counters.ts';
+import { AppError } from '../domain/errors.ts';
+import type { Operator, OperatorRole } from '../domain/model.ts';
+import { networkOf } from '../domain/network.ts';
+import { WINDOW_MS } from '../domain/quota.ts';
+import { Caller, method as methodContract, Role } from '../gen/propusk/contract/v1/contract_pb.js';
+import type { Operators } from '../grants/operators.ts';
+import { authorizationOf } from './authenticate.ts';
+import type { Call } from './call.ts';
+
+/** Who came in from where is remembered of so many; the oldest goes first. */
+const KNOWN_MAX = 1000;
+
+/** Each role may do what those before it may. */
+const RANK: Readonly<Record<OperatorRole, number>> = {
+  service: Role.SERVICE,
+  viewer: Role.VIEWER,
+  operator: Role.OPERATOR,
+  owner: Role.OWNER,
+};
+
+export interface OperatorAccessOptions {
+  readonly operators: Operators;
+  /** Counts failures by where they came from. */
+  readonly failures: Counters;
+  /** Failures in any window from one address. */
+  readonly failuresMax: number;
+}
+
+/** True for the methods of the administration. */
+export function isForOperators(method: DescMethod): boolean {
+  return getOption(method, methodContract).caller === Caller.OPERATOR;
+}
+
+export class OperatorAccess {
+  readonly #options: OperatorAccessOptions;
+  /**
+   * Places and the tokens that were good there. Who guesses is not let guess on, and must not keep out
+   * those who work on the same machine.
+   */
+  readonly #known = new Set<string>();
+
+  constructor(options: OperatorAccessOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Who calls.
+   * @throws AppError OPERATOR_TOKEN_INVALID or ROLE_INSUFFICIENT; RATE_LIMITED when there were too
+   * many failures from this address, whatever is shown now
+   */
+  async check({ head }: Call, method: DescMethod): Promise<Operator> {
+    const { operators, failures, failuresMax } = this.#options;
+    const place = networkOf(head.remoteAddress);
+    const mac = operators.macOf(authorizationOf(head));
+    const name = `${place} ${mac}`;
+    if (!this.#known.has(name)) {
+      const { remaining, resetMs } = await failures.look(place, failuresMax);
+      if (remaining === 0) throw this.#tooMany(resetMs);
+    }
+    const operator = await operators.ofMac(mac).catch((error) => this.#failed(place, name, error));
+    this.#note(name);
+    const needed = getOption(method, methodContract).role;
+    if (RANK[operator.role] >= needed && needed !== Role.UNSPECIFIED) return operator;
+    throw new AppError(
+      'ROLE_INSUFFICIENT',
+      `${method.name} needs the role ${Role[needed].toLowerCase()}; yours is ${operator.role}`,
+    );
+  }
+
+  /** Counts a failure; what cannot be looked up says nothing against the caller. */
+  async #failed(place: string, name: string, error: unknown): Promise<never> {
+    if (!(error instanceof AppError) || error.reason !== 'OPERATOR_TOKEN_INVALID') throw error;
+    this.#known.delete(name);
+    const { failures, failuresMax } = this.#options;
+    const taken = await failures.take(place, failuresMax);
+    if (taken === 'full') throw this.#tooMany(WINDOW_MS);
+    throw taken.isAllowed ? error : this.#tooMany(taken.resetMs);
+  }
+
+  #note(name: string): void {
+    this.#known.delete(name);
+    this.#known.add(name);
+    if (this.#known.size <= KNOWN_MAX) return;
+    const [oldest] = this.#known;
+    if (oldest !== undefined) this.#known.delete(oldest);
+  }
+
+  #tooMany(resetMs: number): AppError {
+    const { failuresMax } = this.#options;
+    const retryAfterMs = Math.ceil(resetMs);
+    return new AppError(
+      'RATE_LIMITED',
+      `at most ${failuresMax} failures of operators from one address in any ${WINDOW_MS / 1000} s; ` +
+        `try again in ${retryAfterMs} ms`,
+      { limitPerMinute: failuresMax, retryAfterMs },
+    );
+  }
+}

@@ -1,0 +1,147 @@
+/** propusk.admin.v1.OperatorService: who may use the administration. */
+import { create } from '@bufbuild/protobuf';
+import { EmptySchema, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { AppError } from '../../domain/errors.ts';
+import type { Operator, OperatorRole } from '../../domain/model.ts';
+import { formatSecret } from '../../domain/secret.ts';
+import { Secret } from '../../gen/propusk/admin/v1/key_service_pb.js';
+import {
+  CreateOperatorRequestSchema,
+  CreateOperatorResponseSchema,
+  ListOperatorsResponseSchema,
+  OperatorSchema,
+  type OperatorService,
+  RotateOperatorTokenRequestSchema,
+  RotateOperatorTokenResponseSchema,
+} from '../../gen/propusk/admin/v1/operator_service_pb.js';
+import { Role } from '../../gen/propusk/contract/v1/contract_pb.js';
+import type { Call, ServiceImpl } from '../../pipeline/call.ts';
+import type { Stored } from '../../store/store.ts';
+import { type AdminParts, operatorOf } from './administration.ts';
+import { Fields } from './fields.ts';
+import { keptOf, ResourceOperations, type Shape } from './resources.ts';
+
+const TOKEN_BYTES = 20;
+const DAY_MS = 86_400_000;
+/** How long a token lives where nothing is said, and at most. */
+const LIFE_MS = 90 * DAY_MS;
+const LIFE_MS_MAX = 366 * DAY_MS;
+
+const ROLES: Readonly<Record<OperatorRole, Role>> = {
+  service: Role.SERVICE,
+  viewer: Role.VIEWER,
+  operator: Role.OPERATOR,
+  owner: Role.OWNER,
+};
+
+/** An operator as the API shows it. */
+export function operatorMessage(stored: Stored<Operator>) {
+  const { id, name, role, expiresAtMs, revokedAtMs } = stored;
+  const operator = create(OperatorSchema, { id, name, role: ROLES[role], ...keptOf(stored) });
+  const at = (ms: number | null) => (ms === null ? undefined : timestampFromMs(ms));
+  // A member that is undefined is one that is not set.
+  return Object.assign(operator, { expiresAt: at(expiresAtMs), revokedAt: at(revokedAtMs) });
+}
+
+function readRole(role: Role, fields: Fields): OperatorRole {
+  const found = (Object.keys(ROLES) as OperatorRole[]).find((name) => ROLES[name] === role);
+  if (found === undefined) fields.refuse('role', 'is none of those that there are');
+  return found ?? 'viewer';
+}
+
+function readEnd(expiresAt: Timestamp | undefined, nowMs: number, fields: Fields): number {
+  const endsAtMs = fields.instant('expires_at', expiresAt) ?? nowMs + LIFE_MS;
+  if (endsAtMs > nowMs + LIFE_MS_MAX) fields.refuse('expires_at', 'is more than a year from now');
+  return endsAtMs;
+}
+
+function shapeAt(now: () => number): Shape<'operator', typeof OperatorSchema> {
+  return {
+    kind: 'operator',
+    schema: OperatorSchema,
+    changeable: ['name', 'role', 'expires_at'],
+    toMessage: operatorMessage,
+    read: ({ name, role, expiresAt }, base, fields) => ({
+      ...base,
+      name: fields.text('name', name),
+      role: readRole(role, fields),
+      expiresAtMs: readEnd(expiresAt, now(), fields),
+    }),
+  };
+}
+
+/** Makes the service. */
+export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorService> {
+  const { masterKey, random, clock } = parts;
+  const operators = new ResourceOperations(shapeAt(clock.now), parts);
+  const newToken = () => formatSecret(random(TOKEN_BYTES), 'pop_');
+  return {
+    async createOperator(request, call) {
+      const token = newToken();
+      const tokenMac = masterKey.macOfSecret(token);
+      const base = {
+        name: '',
+        role: 'viewer',
+        tokenMac,
+        expiresAtMs: 0,
+        revokedAtMs: null,
+      } as const;
+      const asked = { schema: CreateOperatorRequestSchema, request };
+      const { stored, isRepeated } = await operators.create(asked, request.operator, base, call);
+      const shown = tokenOnce(token, isRepeated);
+      return create(CreateOperatorResponseSchema, { operator: operatorMessage(stored), ...shown });
+    },
+    async getOperator({ id }) {
+      return operatorMessage(await operators.get(id));
+    },
+    async listOperators(request) {
+      const { items, nextPageToken } = await operators.list(request);
+      return create(ListOperatorsResponseSchema, { operators: items, nextPageToken });
+    },
+    updateOperator({ operator, updateMask }, call) {
+      return operators.update(operator, updateMask, call, (before, after) => {
+        if (after.role !== before.role) checkOther(before.id, call);
+      });
+    },
+    async deleteOperator({ id, version }, call) {
+      checkOther(id, call);
+      await operators.remove(id, version, call);
+      return create(EmptySchema);
+    },
+    async rotateOperatorToken(request, call) {
+      const { id, version, expiresAt } = request;
+      const fields = new Fields();
+      const expiresAtMs = readEnd(expiresAt, clock.now(), fields);
+      fields.check();
+      const asked = { schema: RotateOperatorTokenRequestSchema, request };
+      const record = operators.requestRecord(asked, call);
+      const token = newToken();
+      const tokenMac = masterKey.macOfSecret(token);
+      const rotate = (before: Operator): Operator => ({ ...before, tokenMac, expiresAtMs });
+      const done = await operators.amend(id, version, 'rotate', call, rotate, record);
+      const shown = tokenOnce(token, done.isRepeated);
+      const operator = operatorMessage(done.stored);
+      return create(RotateOperatorTokenResponseSchema, { operator, ...shown });
+    },
+    async revokeOperator({ id, version }, call) {
+      checkOther(id, call);
+      const { stored } = await operators.amend(id, version, 'revoke', call, (before) =>
+        before.revokedAtMs === null ? { ...before, revokedAtMs: clock.now() } : undefined,
+      );
+      return operatorMessage(stored);
+    },
+  };
+}
+
+/** What an answer holds of a token: it is shown once. */
+function tokenOnce(token: string, isRepeated: boolean) {
+  return isRepeated
+    ? { token: '', secretStatus: Secret.ALREADY_SHOWN }
+    : { token, secretStatus: Secret.SHOWN };
+}
+
+/** Who takes away its own rights might be the last who has them. */
+function checkOther(id: string, call: Call): void {
+  if (operatorOf(call).id !== id) return;
+  throw new AppError('OPERATOR_IS_CALLER', 'ask another owner to do this to you');
+}

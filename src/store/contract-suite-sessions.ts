@@ -1,0 +1,82 @@
+/** The part of the engines' suite that is about sessions together: listed and revoked. */
+import assert from 'node:assert/strict';
+import { type Check, heard, targets } from './contract-checks.ts';
+import { audit, client, HOUSEHOLD, key, NOW_MS, put, session } from './contract-samples.ts';
+import type { SessionQuery, Store } from './store.ts';
+
+/** Sessions of k1 and k2 of client c1, and of k3 of c2; each ends when its number says. */
+async function household(store: Store): Promise<void> {
+  await put(store, HOUSEHOLD);
+  await put(store, { clients: [client('c2')], keys: [key('k2', 'c1'), key('k3', 'c2')] });
+  const ends: readonly (readonly [id: string, keyId: string, endsAfterMs: number])[] = [
+    ...([
+      ['b', 'k1', 30],
+      ['a', 'k1', 30],
+      ['c', 'k1', 10],
+      ['d', 'k1', 5],
+    ] as const),
+    ...([
+      ['e', 'k2', 20],
+      ['f', 'k3', 20],
+    ] as const),
+  ];
+  for (const [id, keyId, endsAfterMs] of ends) {
+    const made = session(id, keyId, { expiresAtMs: NOW_MS + endsAfterMs });
+    await store.createSession(made, audit('session.create', id));
+  }
+  await store.revokeSession('d', NOW_MS, audit('session.revoke', 'd'));
+}
+
+async function ids(store: Store, query: Partial<SessionQuery>): Promise<string> {
+  const found = await store.sessions({ activeAtMs: NOW_MS, limit: 10, ...query });
+  return found.map(({ id }) => id).join('');
+}
+
+/** Declares the tests. */
+export function sessionsContract(check: Check): void {
+  check('active sessions of a key or a client, page by page', async (store) => {
+    await household(store);
+    assert.equal(await ids(store, { keyId: 'k1' }), 'cab');
+    assert.equal(await ids(store, { keyId: 'k1', activeAtMs: NOW_MS + 9 }), 'cab');
+    assert.equal(await ids(store, { keyId: 'k1', activeAtMs: NOW_MS + 10 }), 'ab');
+    assert.equal(await ids(store, { clientId: 'c1' }), 'cabe');
+    assert.equal(await ids(store, { clientId: 'c2' }), 'f');
+    assert.equal(await ids(store, { clientId: 'nobody' }), '');
+    assert.equal(await ids(store, { keyId: 'k1', limit: 0 }), '');
+    for (const owner of [{ keyId: 'k1' }, { clientId: 'c1' }]) {
+      let all = '';
+      for (;;) {
+        const afterId = all.at(-1);
+        const page = await ids(store, { ...owner, limit: 1, ...(afterId ? { afterId } : {}) });
+        if (page === '') break;
+        all += page;
+      }
+      assert.equal(all, 'keyId' in owner ? 'cab' : 'cabe');
+    }
+    const [found] = await store.sessions({ keyId: 'k2', activeAtMs: NOW_MS, limit: 1 });
+    assert.deepEqual(found, session('e', 'k2', { expiresAtMs: NOW_MS + 20 }));
+    await assert.rejects(ids(store, { keyId: 'k1', afterId: 'gone' }), /list from the beginning/);
+  });
+
+  check('all sessions of a key or a client are revoked, with one audit entry', async (store) => {
+    await household(store);
+    const changes = heard(store);
+    const entry = audit('session.revoke-all', 'key:k1');
+    assert.equal(await store.revokeSessions({ keyId: 'k1' }, NOW_MS + 1, entry), 3);
+    assert.equal(await store.revokeSessions({ keyId: 'k1' }, NOW_MS + 1, entry), 0);
+    assert.deepEqual(
+      changes.map((each) => each.kind === 'session-revoked' && each.sessionId).sort(),
+      ['a', 'b', 'c'],
+    );
+    assert.equal((await store.session('a'))?.revokedAtMs, NOW_MS + 1);
+    assert.equal((await store.session('d'))?.revokedAtMs, NOW_MS);
+    assert.deepEqual((await store.audit(0, 100)).at(-1)?.detail, { sessions: 3 });
+    const other = audit('session.revoke-all', 'client:c1');
+    assert.equal(await store.revokeSessions({ clientId: 'c1' }, NOW_MS + 2, other), 1);
+    assert.equal(await ids(store, { clientId: 'c2' }), 'f');
+    assert.deepEqual((await targets(store)).slice(-2), [
+      'session.revoke-all key:k1',
+      'session.revoke-all client:c1',
+    ]);
+  });
+}

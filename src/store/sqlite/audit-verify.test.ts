@@ -1,0 +1,264 @@
+/** Databases that were changed behind Propusk's back: whatever was done, verify finds it. */
+import assert from 'node:assert/strict';
+import { createSecretKey } from 'node:crypto';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, test } from 'node:test';
+import type { SealedPoint } from '../../domain/audit-chain.ts';
+import { AppError } from '../../domain/errors.ts';
+import { AUDIT_KEY, audit, HOUSEHOLD, operator, put, session } from '../contract-samples.ts';
+import { StoreError } from '../store.ts';
+import { readPoint } from './audit.ts';
+import { look, verifyFile } from './maintenance.ts';
+import { openSqlite } from './sqlite.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'propusk-audit-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const MASTER = join(folder, 'master.db');
+const OTHER = join(folder, 'other.db');
+/** MASTER as it was before its last entries. */
+const EARLIER = join(folder, 'earlier.db');
+/** What is there in MASTER: seven resources, ten sessions. */
+const ENTRIES = 17;
+
+let made = 0;
+
+/** A log of ENTRIES entries; `names` tells one from another. */
+async function fill(file: string, names: string, key = AUDIT_KEY): Promise<void> {
+  const store = await openSqlite(`sqlite:${file}`, { auditKey: key });
+  await put(store, { ...HOUSEHOLD, operators: [operator('o1', { name: names })] });
+  for (let i = 0; i < 10; i++) {
+    const entry = audit('session.create', `session:${names}${i}`);
+    await store.createSession(session(`${names}${i}`, 'k1'), entry);
+  }
+  await store.close();
+}
+
+before(async () => {
+  await fill(MASTER, 'master');
+  copyFileSync(MASTER, EARLIER);
+  await fill(OTHER, 'other');
+});
+
+/** A copy of a database, changed by these statements. */
+function changed(sql: string, from = MASTER): string {
+  made += 1;
+  const file = join(folder, `changed-${made}.db`);
+  copyFileSync(from, file);
+  const db = new DatabaseSync(file);
+  db.exec(`ATTACH '${OTHER}' AS other; ATTACH '${MASTER}' AS master;`);
+  db.exec(sql);
+  db.close();
+  return file;
+}
+
+const faultsOf = (file: string, since?: SealedPoint) => verifyFile(file, AUDIT_KEY, since).faults;
+const headOf = (file: string) => look(file, (db) => readPoint(db, 'head'));
+
+test('a log that nobody touched verifies, also since any of its heads', () => {
+  const report = verifyFile(MASTER, AUDIT_KEY);
+  assert.deepEqual(report.faults, []);
+  assert.deepEqual([report.entries, report.unchained, report.checkpoint], [ENTRIES, 0, 0]);
+  const head = headOf(MASTER);
+  assert.equal(head?.sequence, ENTRIES);
+  assert.deepEqual(faultsOf(MASTER, head), []);
+});
+
+const COLUMNS = 'at_ms, actor, action, target, remote_address, detail, mac';
+
+/** Puts the content of entries 5 and 6 in each other's place. */
+const SWAPPED = `
+  CREATE TEMP TABLE five AS SELECT ${COLUMNS} FROM audit WHERE sequence = 5;
+  UPDATE audit SET (${COLUMNS}) = (SELECT ${COLUMNS} FROM audit WHERE sequence = 6)
+    WHERE sequence = 5;
+  UPDATE audit SET (${COLUMNS}) = (SELECT ${COLUMNS} FROM five) WHERE sequence = 6;`;
+
+/** All of the log, with its head and checkpoint, is that of another database of the same key. */
+const REPLACED = `
+  DELETE FROM audit; DELETE FROM audit_point;
+  INSERT INTO audit SELECT * FROM other.audit;
+  INSERT INTO audit_point SELECT * FROM other.audit_point;`;
+
+const TAMPERED: readonly (readonly [what: string, sql: string, fault: RegExp])[] = [
+  [
+    'an entry that says another actor',
+    `UPDATE audit SET actor = 'operator:nobody' WHERE sequence = 9`,
+    /^entry 9 is not as it was written/,
+  ],
+  [
+    'an entry that says other details',
+    `UPDATE audit SET detail = '{}' WHERE sequence = 3`,
+    /^entry 3 is not as it was written/,
+  ],
+  [
+    'an entry that says another time',
+    'UPDATE audit SET at_ms = at_ms + 1 WHERE sequence = 17',
+    /^entry 17 is not as it was written/,
+  ],
+  ['an entry that is gone', 'DELETE FROM audit WHERE sequence = 8', /^entry 8 is missing/],
+  [
+    'a row of entries that are gone',
+    'DELETE FROM audit WHERE sequence BETWEEN 8 AND 10',
+    /^entries 8 to 10 are missing/,
+  ],
+  ['the oldest entries, gone', 'DELETE FROM audit WHERE sequence <= 2', /^entries 1 to 2 are/],
+  [
+    'a gap that was closed',
+    `DELETE FROM audit WHERE sequence = 8;
+     UPDATE audit SET sequence = sequence - 1 WHERE sequence > 8;`,
+    /^entry 8 is not as it was written/,
+  ],
+  ['two entries in each other’s place', SWAPPED, /^entry 5 is not as it was written/],
+  ['a tail that is cut off', 'DELETE FROM audit WHERE sequence > 14', /^entries 15 to 17 are/],
+  [
+    'a tail that is cut off, and a head that says so',
+    `DELETE FROM audit WHERE sequence > 14;
+     UPDATE audit_point SET sequence = 14, hash = (SELECT mac FROM audit WHERE sequence = 14)
+     WHERE name = 'head'`,
+    /^the head of the log was changed/,
+  ],
+  [
+    'a cut tail, and a head that an older copy had',
+    `DELETE FROM audit WHERE sequence > 14;
+     UPDATE audit_point SET (writer, sequence, hash, mac) =
+       (SELECT writer, sequence, hash, mac FROM other.audit_point WHERE name = 'head')
+     WHERE name = 'head'`,
+    /^the checkpoint is that of another log/,
+  ],
+  [
+    'an entry that was added',
+    `INSERT INTO audit SELECT 18, ${COLUMNS} FROM audit WHERE sequence = 17`,
+    /^entry 18 is not as it was written/,
+  ],
+  ['a head that is gone', `DELETE FROM audit_point WHERE name = 'head'`, /^the head .* is missing/],
+  [
+    'a checkpoint that is gone',
+    `DELETE FROM audit_point WHERE name = 'checkpoint'`,
+    /^the checkpoint of the log is missing/,
+  ],
+  [
+    'a checkpoint that is moved over entries that are gone',
+    `DELETE FROM audit WHERE sequence <= 4;
+     UPDATE audit_point SET sequence = 4, hash = (SELECT mac FROM master.audit WHERE sequence = 4)
+     WHERE name = 'checkpoint'`,
+    /^the checkpoint of the log was changed/,
+  ],
+  [
+    'a head in the place of the checkpoint',
+    `DELETE FROM audit;
+     UPDATE audit_point SET (writer, sequence, hash, mac) =
+       (SELECT writer, sequence, hash, mac FROM audit_point WHERE name = 'head')
+     WHERE name = 'checkpoint'`,
+    /^the checkpoint of the log was changed/,
+  ],
+  [
+    'a log that is made to look as if it had not begun',
+    `UPDATE audit_point SET writer = '', hash = '', mac = '' WHERE name = 'head'`,
+    /^the log had begun/,
+  ],
+  [
+    'an entry without its HMAC',
+    'UPDATE audit SET mac = NULL WHERE sequence = 4',
+    /^entry 4 is not as it was written/,
+  ],
+  ['the whole log of another database', REPLACED, /^operator o1 is not as entry 7 says/],
+  [
+    'a resource that no entry made so',
+    `UPDATE operator SET role = 'owner' WHERE id = 'o1'`,
+    /^operator o1 is not as entry 7 says/,
+  ],
+  [
+    'a resource that names another entry',
+    `UPDATE operator SET role = 'owner', version = 6 WHERE id = 'o1'`,
+    /^operator o1 is not as entry 6 says/,
+  ],
+];
+
+for (const [what, sql, fault] of TAMPERED) {
+  test(`verify finds ${what}`, () => {
+    const faults = faultsOf(changed(sql));
+    assert.ok(
+      faults.some((found) => fault.test(found)),
+      JSON.stringify(faults),
+    );
+  });
+}
+
+test('a chain under another key is found, entry by entry, and told in bounds', async () => {
+  const file = join(folder, 'other-key.db');
+  await fill(file, 'master', createSecretKey(Buffer.alloc(32, 7)));
+  const faults = faultsOf(file);
+  assert.match(
+    faults[0] ?? '',
+    /^the head of the log was changed, or belongs to another master key/,
+  );
+  assert.equal(faults.filter((fault) => /^entry \d+ is not/.test(fault)).length, ENTRIES);
+});
+
+test('a database that is rolled back is found with a head, and only so', async () => {
+  const file = changed('');
+  const head = headOf(file);
+  const store = await openSqlite(`sqlite:${file}`, { auditKey: AUDIT_KEY });
+  await store.revokeSession('master1', 5, audit('session.revoke', 'session:master1'));
+  await store.close();
+  const later = headOf(file);
+  assert.deepEqual([faultsOf(file, head), faultsOf(file, later)], [[], []]);
+  assert.deepEqual(faultsOf(EARLIER), []);
+  assert.match(faultsOf(EARLIER, later)[0] ?? '', /ends at entry 17, .* 18: .* rolled back$/);
+  // And then written to again, past the entry that the head names.
+  const again = await openSqlite(`sqlite:${EARLIER}`, { auditKey: AUDIT_KEY });
+  for (const id of ['master2', 'master3']) {
+    await again.revokeSession(id, 5, audit('session.revoke', `session:${id}`));
+  }
+  await again.close();
+  assert.deepEqual(faultsOf(EARLIER), []);
+  assert.match(faultsOf(EARLIER, later)[0] ?? '', /^entry 18 is another .* rolled back$/);
+});
+
+test('a head of another log, or one that was changed, is told', () => {
+  const [head, other] = [headOf(MASTER), headOf(OTHER)];
+  assert.ok(head && other);
+  assert.match(faultsOf(MASTER, other)[0] ?? '', /^the log is another/);
+  const forged = { ...head, sequence: 3 };
+  assert.match(faultsOf(MASTER, forged)[0] ?? '', /^the head given was changed/);
+});
+
+test('nothing is written to a log whose head was changed, and reads go on', async () => {
+  for (const sql of [
+    `UPDATE audit_point SET sequence = 14 WHERE name = 'head'`,
+    `DELETE FROM audit_point WHERE name = 'head'`,
+  ]) {
+    const file = changed(sql);
+    const store = await openSqlite(`sqlite:${file}`, { auditKey: AUDIT_KEY });
+    await assert.rejects(put(store, { clients: [{ id: 'new', name: 'new' }] }), (error) => {
+      assert.ok(error instanceof AppError);
+      assert.equal(error.reason, 'UNAVAILABLE');
+      return true;
+    });
+    assert.equal((await store.get('client', 'c1'))?.id, 'c1');
+    assert.equal(await store.get('client', 'new'), undefined);
+    await store.close();
+  }
+});
+
+test('what does not verify is not pruned either', async () => {
+  const file = changed(`UPDATE audit SET actor = 'nobody' WHERE sequence = 4`);
+  const store = await openSqlite(`sqlite:${file}`, { auditKey: AUDIT_KEY });
+  const everything = Number.MAX_SAFE_INTEGER;
+  await assert.rejects(store.pruneAudit(everything, 10), /does not verify/);
+  assert.equal(await store.pruneAudit(everything, 3), 3, 'what comes before it is');
+  await store.close();
+  assert.equal(faultsOf(file).length, 1);
+});
+
+test('a file that is not there, or is not of this version, is refused', () => {
+  assert.throws(() => verifyFile(join(folder, 'nothing.db'), AUDIT_KEY), StoreError);
+  const old = changed('PRAGMA user_version = 3');
+  assert.throws(
+    () => verifyFile(old, AUDIT_KEY),
+    /at version 3, not \d+; run propusk migrate first/,
+  );
+});

@@ -1,0 +1,220 @@
+/** Finds where an audit log, or what it tells of, was changed by other hands than Propusk's. */
+import type { KeyObject } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type ChainedEntry,
+  entryMac,
+  isSame,
+  isSealed,
+  type SealedPoint,
+} from '../../domain/audit-chain.ts';
+import type { ResourceKind } from '../store.ts';
+import { readPoint } from './audit.ts';
+import type { Connection } from './connection.ts';
+import { listResources } from './resource-reads.ts';
+import { audited } from './resources.ts';
+
+/** Every query of a verification. */
+export const VERIFY_SQL = {
+  chainedAudits: `
+    SELECT sequence, at_ms AS atMs, actor, action, target, remote_address AS remoteAddress, detail,
+      mac
+    FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  oldAudits: `
+    SELECT count(*) AS entries, count(mac) AS chained FROM audit WHERE sequence <= ?`,
+  macOf: 'SELECT mac FROM audit WHERE sequence = ?',
+  madeBy: 'SELECT target, detail FROM audit WHERE sequence = ?',
+} as const;
+
+/** Entries and resources that are in memory at a time. */
+const PAGE = 1_000;
+/** What is found beyond these is counted, not told. */
+const FAULTS_TOLD_MAX = 20;
+
+const KINDS: readonly ResourceKind[] = [
+  ...(['client', 'account', 'plan', 'subscription', 'key', 'operator'] as const),
+];
+
+/** What a verification found. */
+export interface AuditReport {
+  /** A sentence each; none when everything is as it was written. */
+  readonly faults: readonly string[];
+  /** Entries that are as they were written. */
+  readonly entries: number;
+  /** Entries from before the log was chained; nobody knows about them. */
+  readonly unchained: number;
+  /** Of the last entry that was pruned, or from before the log was chained; 0: there is none. */
+  readonly checkpoint: number;
+  /** undefined when no entry was chained yet. */
+  readonly head: SealedPoint | undefined;
+}
+
+class Faults {
+  readonly told: string[] = [];
+  #more = 0;
+
+  add(fault: string): void {
+    if (this.told.length < FAULTS_TOLD_MAX) this.told.push(fault);
+    else this.#more++;
+  }
+
+  all(): string[] {
+    return this.#more === 0 ? this.told : [...this.told, `and ${this.#more} more`];
+  }
+}
+
+/**
+ * Verifies the whole log on one snapshot, and what is administered against it.
+ *
+ * @param since a head that was exported before: whether the database has been rolled back since
+ */
+export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint): AuditReport {
+  return db.snapshot(() => {
+    const faults = new Faults();
+    const head = readPoint(db, 'head');
+    const checkpoint = readPoint(db, 'checkpoint');
+    if (head === undefined) faults.add('the head of the log is missing');
+    if (head?.writer === '') return notBegun(db, faults, since);
+    if (head !== undefined && !isSealed(key, 'head', head)) {
+      faults.add('the head of the log was changed, or belongs to another master key');
+    }
+    if (checkpoint === undefined) faults.add('the checkpoint of the log is missing');
+    else if (!isSealed(key, 'checkpoint', checkpoint)) {
+      faults.add('the checkpoint of the log was changed, or belongs to another master key');
+    } else if (head !== undefined && head.writer !== checkpoint.writer) {
+      faults.add('the checkpoint is that of another log');
+    }
+    const from = checkpoint?.sequence ?? 0;
+    const old = db.get<{ entries: number; chained: number }>(VERIFY_SQL.oldAudits, from);
+    if (old !== undefined && old.chained > 0) {
+      faults.add(`entries up to ${from} were pruned, and ${old.chained} of them are there again`);
+    }
+    const chain = new Chain(key, faults, checkpoint);
+    for (const entry of entriesAfter(db, from)) chain.follow(entry);
+    if (head !== undefined) chain.end(head);
+    checkResources(db, faults, from);
+    if (since !== undefined) checkSince(db, key, faults, { since, head, checkpoint });
+    const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
+    return { faults: faults.all(), entries: chain.good, unchained, checkpoint: from, head };
+  });
+}
+
+/** The log of a database to which nothing was written since logs are chained. */
+function notBegun(db: Connection, faults: Faults, since: SealedPoint | undefined): AuditReport {
+  const old = db.get<{ entries: number; chained: number }>(
+    VERIFY_SQL.oldAudits,
+    Number.MAX_SAFE_INTEGER,
+  );
+  if ((old?.chained ?? 0) > 0)
+    faults.add('the log had begun, and is made to look as if it had not');
+  if (since !== undefined) faults.add('the log has not begun, and the head given is that of one');
+  const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
+  return { faults: faults.all(), entries: 0, unchained, checkpoint: 0, head: undefined };
+}
+
+function* entriesAfter(
+  db: Connection,
+  sequence: number,
+): Generator<ChainedEntry & { readonly mac: string | null }> {
+  let last = sequence;
+  for (;;) {
+    const rows = db.all<ChainedEntry & { readonly mac: string | null }>(
+      ...[VERIFY_SQL.chainedAudits, last, PAGE],
+    );
+    yield* rows;
+    if (rows.length < PAGE) return;
+    last = rows.at(-1)?.sequence ?? last;
+  }
+}
+
+/** The chain as far as it was followed. */
+class Chain {
+  readonly #key: KeyObject;
+  readonly #faults: Faults;
+  #sequence: number;
+  /** undefined: not known, so that what follows is believed to begin anew. */
+  #hash: string | undefined;
+  good = 0;
+
+  constructor(key: KeyObject, faults: Faults, checkpoint: SealedPoint | undefined) {
+    this.#key = key;
+    this.#faults = faults;
+    this.#sequence = checkpoint?.sequence ?? 0;
+    this.#hash = checkpoint?.hash;
+  }
+
+  follow(entry: ChainedEntry & { readonly mac: string | null }): void {
+    const { sequence, mac } = entry;
+    const expected = this.#sequence + 1;
+    if (sequence !== expected) {
+      this.#missing(expected, sequence - 1);
+      this.#hash = undefined;
+    }
+    const isGood =
+      mac !== null &&
+      (this.#hash === undefined || isSame(mac, entryMac(this.#key, this.#hash, entry)));
+    if (isGood) this.good++;
+    else this.#faults.add(`entry ${sequence} is not as it was written, or not where it was`);
+    this.#sequence = sequence;
+    this.#hash = mac ?? undefined;
+  }
+
+  end(head: SealedPoint): void {
+    if (this.#sequence < head.sequence) this.#missing(this.#sequence + 1, head.sequence);
+    else if (this.#sequence > head.sequence) {
+      this.#faults.add(`entries after ${head.sequence}, where the log ends, were added`);
+    } else if (this.#hash !== head.hash) {
+      this.#faults.add(`the log's end, entry ${head.sequence}, is not the one that its head names`);
+    }
+  }
+
+  #missing(first: number, last: number): void {
+    const what = first === last ? `entry ${first} is` : `entries ${first} to ${last} are`;
+    this.#faults.add(`${what} missing`);
+  }
+}
+
+/** Whatever is administered must be as the entry that made it so says. */
+function checkResources(db: Connection, faults: Faults, checkpoint: number): void {
+  for (const kind of KINDS) {
+    let afterId = '';
+    for (;;) {
+      const page = listResources(db, kind, { afterId, limit: PAGE });
+      for (const stored of page) {
+        if (stored.version <= checkpoint) continue;
+        const entry = db.get<{ target: string; detail: string }>(VERIFY_SQL.madeBy, stored.version);
+        const now = JSON.parse(JSON.stringify(audited(stored)));
+        const isSo =
+          entry?.target === `${kind}:${stored.id}` &&
+          isDeepStrictEqual(JSON.parse(entry.detail).after, now);
+        if (!isSo) faults.add(`${kind} ${stored.id} is not as entry ${stored.version} says`);
+      }
+      if (page.length < PAGE) break;
+      afterId = page.at(-1)?.id ?? '';
+    }
+  }
+}
+
+interface Points {
+  readonly since: SealedPoint;
+  readonly head: SealedPoint | undefined;
+  readonly checkpoint: SealedPoint | undefined;
+}
+
+function checkSince(db: Connection, key: KeyObject, faults: Faults, points: Points): void {
+  const { since, head, checkpoint } = points;
+  if (!isSealed(key, 'head', since)) {
+    faults.add('the head given was changed, or belongs to another master key');
+  } else if (head?.writer !== since.writer) {
+    faults.add('the log is another than the one whose head was given');
+  } else if (head.sequence < since.sequence) {
+    const ends = `the log ends at entry ${head.sequence}`;
+    faults.add(`${ends}, and had come to entry ${since.sequence}: the database was rolled back`);
+  } else if (checkpoint !== undefined && since.sequence >= checkpoint.sequence) {
+    const entry = db.get<{ mac: string | null }>(VERIFY_SQL.macOf, since.sequence);
+    const hash = since.sequence === checkpoint.sequence ? checkpoint.hash : entry?.mac;
+    if (hash === since.hash) return;
+    const what = `entry ${since.sequence} is another than the one that the head given names`;
+    faults.add(`${what}: the database was rolled back`);
+  }
+}

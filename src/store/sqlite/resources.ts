@@ -1,0 +1,225 @@
+/** Changes of resources in an SQLite database: what is expected, what follows, and who hears of it. */
+import { isDeepStrictEqual } from 'node:util';
+import { AppError } from '../../domain/errors.ts';
+import type { Account, ApiKey } from '../../domain/model.ts';
+import {
+  type Change,
+  type ChangeBy,
+  type ChangeOutcome,
+  REQUEST_MS_KEPT,
+  type RequestRecord,
+  type ResourceChange,
+  type ResourceKind,
+  type Resources,
+  type Stored,
+} from '../store.ts';
+import type { Written } from '../writes.ts';
+import type { AuditLog } from './audit.ts';
+import type { Connection } from './connection.ts';
+import { contentOf, readResource } from './resource-reads.ts';
+import { drop, PUT } from './resource-writes.ts';
+import { endSessions } from './sessions.ts';
+
+/** Every statement of a change that is about more than the resource itself. */
+export const CHANGE_SQL = {
+  planHolders: 'SELECT DISTINCT client_id AS clientId FROM subscription WHERE plan_id = ?',
+  accountKeys: 'SELECT key_id AS id FROM api_key_account WHERE account_id = ?',
+  request: `
+    SELECT body_hash AS bodyHash, resource_id AS resourceId, at_ms AS atMs FROM request
+    WHERE operator_id = ? AND request_id = ?`,
+  noteRequest: `
+    INSERT INTO request (operator_id, request_id, body_hash, resource_id, at_ms)
+    VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (operator_id, request_id) DO UPDATE SET body_hash = excluded.body_hash,
+      resource_id = excluded.resource_id, at_ms = excluded.at_ms`,
+  // Two for each that comes: they never pile up.
+  dropRequests: `
+    DELETE FROM request WHERE (operator_id, request_id) IN
+      (SELECT operator_id, request_id FROM request WHERE at_ms <= ? ORDER BY at_ms LIMIT 2)`,
+} as const;
+
+/** What must not be in the log, though it is hashed. */
+const SECRETS = ['secretMac', 'previousSecretMac', 'tokenMac'];
+
+/** See Store.change. */
+export function changeResources(
+  db: Connection,
+  log: AuditLog,
+  changes: readonly ResourceChange[],
+  by: ChangeBy,
+  request?: RequestRecord,
+): Written<ChangeOutcome> {
+  const repeatedOf = request && repeated(db, request);
+  if (repeatedOf !== undefined) return { result: { repeatedOf, stored: [] }, changes: [] };
+  const work = new Work(db, log, by);
+  const stored = changes.map((change) => work.apply(change));
+  const [first] = changes;
+  if (request !== undefined && first !== undefined) noteRequest(db, request, first.id);
+  return { result: { repeatedOf: undefined, stored }, changes: work.announcements() };
+}
+
+/** See Store.revokeKey: the audit entry is the caller's own, and tells before and after as well. */
+export function revokeKey(
+  db: Connection,
+  log: AuditLog,
+  keyId: string,
+  atMs: number,
+  by: ChangeBy & { readonly action: string; readonly target: string },
+): Written<boolean> {
+  const key = readResource(db, 'key', keyId);
+  if (key === undefined || key.revokedAtMs !== null) return { result: false, changes: [] };
+  const work = new Work(db, log, by);
+  const value = { ...contentOf(key), revokedAtMs: atMs };
+  work.put('key', value, key, by);
+  return { result: true, changes: work.announcements() };
+}
+
+/** The resource of the request's first coming, if it came before. */
+function repeated(db: Connection, request: RequestRecord): string | undefined {
+  const { operatorId, requestId, bodyHash, atMs } = request;
+  const sql = CHANGE_SQL.request;
+  const found = db.get<{ bodyHash: string; resourceId: string; atMs: number }>(
+    ...[sql, operatorId, requestId],
+  );
+  if (found === undefined || found.atMs <= atMs - REQUEST_MS_KEPT) return undefined;
+  if (found.bodyHash === bodyHash) return found.resourceId;
+  const message = `request id ${requestId} was used for another request; choose another`;
+  throw new AppError('REQUEST_ID_REUSED', message);
+}
+
+function noteRequest(db: Connection, request: RequestRecord, resourceId: string): void {
+  const { operatorId, requestId, bodyHash, atMs } = request;
+  db.run(CHANGE_SQL.dropRequests, atMs - REQUEST_MS_KEPT);
+  db.run(CHANGE_SQL.noteRequest, operatorId, requestId, bodyHash, resourceId, atMs);
+}
+
+/** One call's changes, and who must hear of them. */
+class Work {
+  readonly #db: Connection;
+  readonly #log: AuditLog;
+  readonly #by: ChangeBy;
+  readonly #clientIds = new Set<string>();
+  readonly #keyIds = new Set<string>();
+  readonly #operatorIds = new Set<string>();
+  readonly #sessions: Change[] = [];
+
+  constructor(db: Connection, log: AuditLog, by: ChangeBy) {
+    this.#db = db;
+    this.#log = log;
+    this.#by = by;
+  }
+
+  announcements(): Change[] {
+    return [
+      ...[...this.#clientIds].map((clientId): Change => ({ kind: 'client', clientId })),
+      ...[...this.#keyIds].map((keyId): Change => ({ kind: 'key', keyId })),
+      ...[...this.#operatorIds].map((operatorId): Change => ({ kind: 'operator', operatorId })),
+      ...this.#sessions,
+    ];
+  }
+
+  /** What is there after it; null when it was deleted. */
+  apply<K extends ResourceKind>(change: ResourceChange<K>): Stored<Resources[K]> | null {
+    const { kind, id, value } = change;
+    const before = readResource(this.#db, kind, id);
+    checkExpected(change, before);
+    const entry = { action: `${kind}.${change.action}`, target: `${kind}:${id}` };
+    if (value !== null) {
+      if (value.id !== id) throw new Error(`${kind} ${id} cannot become ${value.id}`);
+      const isThere = change.expect === 'any' && before !== undefined;
+      if (isThere && isDeepStrictEqual(contentOf(before), normal(value))) return before;
+      return this.put(kind, value, before, entry);
+    }
+    if (before === undefined) throw notFound(kind, id);
+    this.#touch(kind, contentOf(before));
+    if (kind === 'account') this.#leaveKeys(id);
+    if (kind === 'key') this.#sessions.push(...endSessions(this.#db, id, this.#by.atMs));
+    drop(this.#db, kind, id);
+    this.#note(entry, { before: audited(before) });
+    return null;
+  }
+
+  /** Puts the value in place, with an audit entry of this action and target. */
+  put<K extends ResourceKind>(
+    kind: K,
+    value: Resources[K],
+    before: Stored<Resources[K]> | undefined,
+    entry: { readonly action: string; readonly target: string },
+  ): Stored<Resources[K]> {
+    if (before !== undefined) this.#touch(kind, contentOf(before));
+    if (kind === 'account' && before !== undefined) {
+      // The kind says which it is.
+      const [was, is] = [before, value] as unknown as [Account, Account];
+      if (was.clientId !== is.clientId) this.#leaveKeys(is.id);
+    }
+    const { atMs } = this.#by;
+    const version = this.#log.nextSequence;
+    PUT[kind](this.#db, value, [version, atMs, before?.createdAtMs ?? atMs]);
+    this.#touch(kind, value);
+    const after = readResource(this.#db, kind, value.id);
+    if (after === undefined) throw new Error(`${kind} ${value.id} is not there after it was put`);
+    const was = before === undefined ? {} : { before: audited(before) };
+    this.#note(entry, { ...was, after: audited(after) });
+    return after;
+  }
+
+  /** An account goes: the keys that list it list it no more, each by a change of its own. */
+  #leaveKeys(accountId: string): void {
+    for (const { id } of this.#db.all<{ id: string }>(CHANGE_SQL.accountKeys, accountId)) {
+      const key = readResource(this.#db, 'key', id);
+      if (key === undefined) continue;
+      const accountIds = key.accountIds.filter((each) => each !== accountId);
+      const entry = { action: 'key.update', target: `key:${id}` };
+      this.put('key', { ...contentOf(key), accountIds }, key, entry);
+    }
+  }
+
+  #note(
+    { action, target }: { readonly action: string; readonly target: string },
+    change: Readonly<Record<string, unknown>>,
+  ): void {
+    const { actor, atMs, remoteAddress, detail } = this.#by;
+    const entry = { actor, atMs, remoteAddress, action, target };
+    this.#log.append({ ...entry, detail: { ...detail, ...change } });
+  }
+
+  #touch<K extends ResourceKind>(kind: K, value: Resources[K]): void {
+    if (kind === 'key') this.#keyIds.add(value.id);
+    else if (kind === 'operator') this.#operatorIds.add(value.id);
+    else if (kind === 'client') this.#clientIds.add(value.id);
+    else if (kind === 'plan') {
+      const holders = this.#db.all<{ clientId: string }>(CHANGE_SQL.planHolders, value.id);
+      for (const { clientId } of holders) this.#clientIds.add(clientId);
+    } else if ('clientId' in value) this.#clientIds.add(value.clientId);
+  }
+}
+
+function checkExpected(change: ResourceChange, before: Stored<object> | undefined): void {
+  const { kind, id, expect } = change;
+  if (expect === 'any') return;
+  if (expect === 'absent') {
+    if (before === undefined) return;
+    throw new AppError('RESOURCE_EXISTS', `there is a ${kind} ${id} already`);
+  }
+  if (before === undefined) throw notFound(kind, id);
+  if (before.version === expect) return;
+  const message = `${kind} ${id} is at version ${before.version}, not ${expect}; read it again`;
+  throw new AppError('VERSION_CONFLICT', message);
+}
+
+function notFound(kind: ResourceKind, id: string): AppError {
+  return new AppError('RESOURCE_NOT_FOUND', `there is no ${kind} ${id}`);
+}
+
+/** A value as it is read back: a key's accounts are sorted, each once. */
+function normal<R extends object>(value: R): R {
+  if (!('accountIds' in value)) return value;
+  const { accountIds } = value as unknown as ApiKey;
+  return { ...value, accountIds: [...new Set(accountIds)].toSorted() };
+}
+
+/** A resource as the log tells it: without its stamps, which the entry has, and without secrets. */
+export function audited(stored: Stored<object>): Record<string, unknown> {
+  const entries = Object.entries(contentOf(stored));
+  return Object.fromEntries(entries.filter(([name]) => !SECRETS.includes(name)));
+}

@@ -1,0 +1,116 @@
+/** Sessions in an SQLite database: recorded, listed, revoked. */
+import { AppError } from '../../domain/errors.ts';
+import type { Session } from '../../domain/model.ts';
+import type { Change, RevokedSession, SessionQuery } from '../store.ts';
+import type { Connection } from './connection.ts';
+
+const COLUMNS = `session.id, key_id AS keyId, session.client_id AS clientId,
+  source_app_id AS sourceAppId, remote_address AS remoteAddress, issued_at_ms AS issuedAtMs,
+  session.expires_at_ms AS expiresAtMs, session.revoked_at_ms AS revokedAtMs`;
+
+/** Every query about sessions. */
+export const SESSION_READ_SQL = {
+  session: `SELECT ${COLUMNS} FROM session WHERE id = ?`,
+  keySessions: `
+    SELECT ${COLUMNS} FROM session
+    WHERE key_id = ?1 AND expires_at_ms > ?2 AND (expires_at_ms, id) > (?3, ?4)
+      AND revoked_at_ms IS NULL
+    ORDER BY expires_at_ms, id LIMIT ?5`,
+  laterKeys: 'SELECT id FROM api_key WHERE client_id = ? AND id >= ? ORDER BY id',
+  revokedSessions: `
+    SELECT id AS sessionId, expires_at_ms AS expiresAtMs FROM session
+    WHERE revoked_at_ms IS NOT NULL AND expires_at_ms > ? ORDER BY expires_at_ms, id`,
+} as const;
+
+/** Every statement that changes sessions. */
+export const SESSION_WRITE_SQL = {
+  // The key is judged by the statement that records the session: no revocation comes between.
+  createSession: `
+    INSERT INTO session (id, key_id, client_id, source_app_id, remote_address, issued_at_ms,
+      expires_at_ms, revoked_at_ms)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM api_key
+    WHERE id = ?2 AND revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?6)`,
+  revokeSession: `
+    UPDATE session SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL
+    RETURNING expires_at_ms AS expiresAtMs`,
+  revokeKeySessions: `
+    UPDATE session SET revoked_at_ms = ?2
+    WHERE key_id = ?1 AND expires_at_ms > ?2 AND revoked_at_ms IS NULL
+    RETURNING id AS sessionId, expires_at_ms AS expiresAtMs`,
+} as const;
+
+/** False when the key is not there, revoked, or expired at the session's issue. */
+export function addSession(db: Connection, session: Session): boolean {
+  const { id, keyId, clientId, sourceAppId, remoteAddress } = session;
+  const times = [session.issuedAtMs, session.expiresAtMs, session.revokedAtMs] as const;
+  const values = [id, keyId, clientId, sourceAppId, remoteAddress, ...times] as const;
+  return db.run(SESSION_WRITE_SQL.createSession, ...values) === 1;
+}
+
+/** Revokes one; undefined when there is no such session, or it was revoked before. */
+export function endSession(db: Connection, sessionId: string, atMs: number): Change | undefined {
+  const sql = SESSION_WRITE_SQL.revokeSession;
+  const row = db.get<{ expiresAtMs: number }>(sql, atMs, sessionId);
+  return row && { kind: 'session-revoked', sessionId, expiresAtMs: row.expiresAtMs };
+}
+
+/** Revokes all of a key that live past `atMs`. */
+export function endSessions(db: Connection, keyId: string, atMs: number): Change[] {
+  return db
+    .all<RevokedSession>(SESSION_WRITE_SQL.revokeKeySessions, keyId, atMs)
+    .map((row) => ({ kind: 'session-revoked', ...row }));
+}
+
+/** Revokes all of a key or of a client's keys that live past `atMs`. */
+export function endSessionsOf(
+  db: Connection,
+  of: { readonly keyId: string } | { readonly clientId: string },
+  atMs: number,
+): Change[] {
+  const keyIds = 'keyId' in of ? [of.keyId] : keysFrom(db, of.clientId, '');
+  return keyIds.flatMap((keyId) => endSessions(db, keyId, atMs));
+}
+
+function keysFrom(db: Connection, clientId: string, keyId: string): string[] {
+  const rows = db.all<{ id: string }>(SESSION_READ_SQL.laterKeys, clientId, keyId);
+  return rows.map(({ id }) => id);
+}
+
+/** See Store.session. */
+export function readSession(db: Connection, sessionId: string): Session | undefined {
+  const row = db.get<Session>(SESSION_READ_SQL.session, sessionId);
+  return row && { ...row };
+}
+
+/** See Store.sessions. */
+export function readSessions(db: Connection, query: SessionQuery): Session[] {
+  const { keyId, clientId, activeAtMs, afterId } = query;
+  return db.snapshot(() => {
+    const after = afterId === undefined ? undefined : readSession(db, afterId);
+    if (afterId !== undefined && after === undefined) {
+      throw new AppError('INVALID_REQUEST', 'the page token is too old; list from the beginning');
+    }
+    const keyIds = keyId === undefined ? keysFrom(db, clientId ?? '', after?.keyId ?? '') : [keyId];
+    const found: Session[] = [];
+    for (const each of keyIds) {
+      if (found.length >= query.limit) break;
+      const from = after?.keyId === each ? after : undefined;
+      const rows = db.all<Session>(
+        SESSION_READ_SQL.keySessions,
+        each,
+        activeAtMs,
+        from?.expiresAtMs ?? 0,
+        from?.id ?? '',
+        query.limit - found.length,
+      );
+      for (const row of rows) found.push({ ...row });
+    }
+    return found;
+  });
+}
+
+/** See Store.revokedSessions. */
+export function readRevokedSessions(db: Connection, nowMs: number): RevokedSession[] {
+  const sql = SESSION_READ_SQL.revokedSessions;
+  return db.all<RevokedSession>(sql, nowMs).map((row) => ({ ...row }));
+}
