@@ -121,7 +121,7 @@ test('changes of different fields that come together lose nothing', async () => 
 
 test('a creation that is sent again, at once or later, is made once', async () => {
   const operator = scene.as('operator', inside.grpc);
-  const request = { client: { name: 'once' }, requestId: unique() };
+  const request = { client: { id: unique(), name: 'once' }, requestId: unique() };
   const together = await Promise.all(
     Array.from({ length: 8 }, () => operator.call(createClient, request)),
   );
