@@ -61,7 +61,11 @@ export class Api {
     const answer = await this.#answerTo(request);
     // A newer server may have fields that this program does not know.
     const options = { ignoreUnknownFields: true, registry };
-    return fromJson(method.output as M['output'], readJson(answer), options);
+    try {
+      return fromJson(method.output as M['output'], JSON.parse(answer.text) as JsonValue, options);
+    } catch (error) {
+      throw foreign(answer, error);
+    }
   }
 
   /** The answer to a request, asked again where the server says that it will answer later. */
@@ -82,13 +86,10 @@ export class Api {
   }
 }
 
-function readJson({ status, text }: HttpAnswer): JsonValue {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const message = `HTTP ${status} with what is not JSON: is this the address of a Propusk server?`;
-    throw new CommandFailure(Exit.FAILED, message, { cause: error });
-  }
+/** An answer that no server of ours gives. */
+function foreign({ status }: HttpAnswer, cause: unknown): CommandFailure {
+  const message = `HTTP ${status} with what is no answer of ours: is this the address of a Propusk server?`;
+  return new CommandFailure(Exit.FAILED, message, { cause });
 }
 
 interface Refusal {
@@ -107,8 +108,7 @@ function refusalOf(answer: HttpAnswer): Refusal {
     const options = { ignoreUnknownFields: true, registry };
     status = fromJsonString(StatusSchema, answer.text, options);
   } catch (error) {
-    const message = `HTTP ${answer.status} without a status of ours: is this the address of a Propusk server?`;
-    throw new CommandFailure(Exit.FAILED, message, { cause: error });
+    throw foreign(answer, error);
   }
   const { details } = status;
   const reason = detail(details, ErrorInfoSchema)?.reason;

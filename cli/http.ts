@@ -8,7 +8,7 @@ const ANSWER_MS_MAX = 30_000;
 /** No answer of the API is near it. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** Calls under way at a time, where a command makes many. */
-export const CALLS_AT_A_TIME = 32;
+export const CALLS_AT_A_TIME = 64;
 
 export interface HttpAnswer {
   readonly status: number;

@@ -97,7 +97,7 @@ suite('apply', () => {
     Object.assign(first ?? {}, { name: 'Another' });
     const [key] = (second?.keys ?? []) as object[];
     const limits = { calls_per_minute: { Auth: 7 }, expires_at: '2099-01-01T03:00:00+03:00' };
-    Object.assign(key ?? {}, limits, { source_networks: ['10.0.0.0/8', '2001:db8::/32'] });
+    Object.assign(key ?? {}, limits, { source_networks: ['2001:DB8::/32', '10.0.0.1/32'] });
     const [subscription] = (second?.subscriptions ?? []) as { starts_at?: string }[];
     delete subscription?.starts_at;
     const changes = await changesOf(wanted);
@@ -105,6 +105,7 @@ suite('apply', () => {
     assert.deepEqual(await changesOf(wanted), []);
     const held = await owner.asks('key', 'get', (key as { id: string }).id);
     assert.deepEqual(held.calls_per_minute, { Auth: 7 });
+    assert.deepEqual(held.source_networks.toSorted(), ['10.0.0.1', '2001:db8::/32']);
     assert.equal(held.expires_at, '2099-01-01T00:00:00Z');
     Object.assign(key ?? {}, { calls_per_minute: {} });
     delete (key as { expires_at?: string }).expires_at;

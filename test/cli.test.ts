@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { parse } from 'yaml';
 import { AdministeredServer } from './administration.ts';
-import { runProgram, unique } from './start.ts';
+import { runProgram, startHere, unique } from './start.ts';
 import { Terminal } from './terminal.ts';
 
 let server: AdministeredServer;
@@ -85,6 +85,23 @@ suite('login', () => {
     delete terminal.env.PROPUSK_TOKEN;
     await terminal.does('logout');
     assert.equal((await terminal.run(['status'])).code, 2);
+  });
+});
+
+suite('a server of dev', () => {
+  test('over TLS with a CA of its own, on its one port', async () => {
+    await using dev = await startHere(['--tls']);
+    const terminal = new Terminal();
+    const token = terminal.file('owner.token', dev.server.operatorToken);
+    const login = ['login', dev.url, '--api', dev.url, '--token-file', token];
+    const unknown = await terminal.run(login);
+    assert.equal(unknown.code, 6, 'a certificate that nobody vouches for');
+    await terminal.does(...login, '--ca-file', dev.server.tls?.certFile ?? '');
+    assert.equal((await terminal.asks('status')).mode, 'dev');
+    const signedIn = await terminal.run(['session', 'create'], dev.secret);
+    assert.equal(signedIn.code, 0, signedIn.stderr);
+    const { stdout } = await terminal.run(['token', 'details', '-o', 'json'], signedIn.stdout);
+    assert.deepEqual(JSON.parse(stdout).account_ids, ['1899011']);
   });
 });
 

@@ -23,6 +23,7 @@ import {
 import type { Api } from '../api.ts';
 import { plainOf } from '../output.ts';
 import { type PageRequest, readPages } from '../resource.ts';
+import { networkForm } from './network-form.ts';
 
 /** In the order in which they are made: later ones refer to earlier ones. */
 export const KIND_NAMES = ['plan', 'client', 'account', 'subscription', 'key'] as const;
@@ -68,15 +69,20 @@ export function textOf(value: JsonValue | undefined): string {
   });
 }
 
-/** The fields of a resource in one form. The order of their lists means nothing. */
+/** The items of a list in one form: their order means nothing, nor that one stands there twice. */
+function setOf(name: string, list: readonly JsonValue[]): JsonValue[] {
+  const items = name === 'source_networks' ? list.map((each) => networkForm(String(each))) : list;
+  const byText = new Map(items.map((item) => [textOf(item), item]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
+}
+
+/** The fields of a resource in one form. */
 function pick(json: JsonObject, fields: readonly string[]): JsonObject {
   const found: JsonObject = {};
   for (const name of fields) {
     const value = json[name];
     if (value === undefined) continue;
-    found[name] = Array.isArray(value)
-      ? value.toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
-      : value;
+    found[name] = Array.isArray(value) ? setOf(name, value) : value;
   }
   return found;
 }

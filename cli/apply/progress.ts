@@ -15,13 +15,13 @@ export class Progress {
   }
 
   /** Shows how far it is, but not too often. */
-  show(what: string, done: number, total?: number): void {
+  show(what: string, done: number, total: number): void {
     if (!this.#stream.isTTY) return;
     const nowMs = this.#now();
     if (nowMs - this.#shownAtMs < SHOW_MS && done !== total) return;
     this.#shownAtMs = nowMs;
     this.#isShown = true;
-    const of = total === undefined ? '' : ` of ${total} (${Math.floor((done / total) * 100)} %)`;
+    const of = ` of ${total} (${Math.floor((done / total) * 100)} %)`;
     this.#stream.write(`\r\u001b[K${what}: ${done}${of}`);
   }
 
