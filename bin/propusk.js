@@ -15,7 +15,10 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
 }
 
 var startedMs = performance.now();
-import('../src/program.ts').then(async (program) => {
-  process.exitCode = await program.run(process.argv.slice(2), startedMs);
-  process.exit();
-});
+var args = process.argv.slice(2);
+import('../cli/server-commands.ts')
+  .then(({ isOfServer }) => import(isOfServer(args) ? '../src/program.ts' : '../cli/main.ts'))
+  .then(async (program) => {
+    process.exitCode = await program.run(args, startedMs);
+    process.exit();
+  });

@@ -1,5 +1,5 @@
 /**
- * Who imports whom in src, and who may: the table of docs/architecture.md as data. Type imports
+ * Who imports whom in src and cli, and who may: the table of docs/architecture.md as data. Type imports
  * count as imports; what a rule allows by type alone must be written `import type`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -130,11 +130,13 @@ const RULES: Readonly<Record<string, Rule>> = {
   'program.ts': {
     all: ['main.ts', 'config.ts', 'database-commands.ts', 'ops/demo.ts', 'node:'],
   },
+  // A client like any other: what the server is made of is none of its business.
+  cli: { all: ['gen', PROTOBUF, 'commander', 'yaml', 'node:'], addresses: ['../package.json'] },
 };
 
 /** A file and what it names. */
 interface Source {
-  /** Relative to src, with forward slashes. */
+  /** Relative to src, with forward slashes; a file of cli begins with `cli/`. */
   readonly file: string;
   readonly imports: readonly Import[];
 }
@@ -154,10 +156,14 @@ function isTest(file: string): boolean {
   return file.endsWith('.test.ts') || file.endsWith('/contract-suite.ts');
 }
 
-/** Where a relative specifier leads, relative to src; others stay as they are. */
+/** Where a relative specifier leads, as files are named here; others stay as they are. */
 function targetOf(file: string, specifier: string): string {
   if (!specifier.startsWith('.')) return specifier;
-  return path.posix.join(path.posix.dirname(file), specifier);
+  const isOfSrc = roomOf(file) !== 'cli';
+  const folder = path.posix.dirname(isOfSrc ? `src/${file}` : file);
+  const target = path.posix.join(folder, specifier);
+  if (target.startsWith('src/')) return target.slice('src/'.length);
+  return target.startsWith('cli/') ? target : `../${target}`;
 }
 
 function fits(name: string, target: string): boolean {
@@ -219,14 +225,17 @@ export function circles(sources: readonly Source[]): string[] {
   return [...found.values()];
 }
 
-/** Reads the TypeScript files under a folder; generated ones have no rules of ours. */
-export function readSources(folder: string): (Source & { readonly text: string })[] {
-  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  const files = entries.map((file) => file.replaceAll(path.sep, '/')).sort();
-  return files
-    .filter((file) => file.endsWith('.ts') && roomOf(file) !== 'gen')
-    .map((file) => {
-      const text = readFileSync(path.join(folder, file), 'utf8');
-      return { file, text, imports: importsOf(text) };
-    });
+/** Reads the TypeScript files of src and cli; generated ones have no rules of ours. */
+export function readSources(root: string): (Source & { readonly text: string })[] {
+  return ['src', 'cli'].flatMap((name) => {
+    const folder = path.join(root, name);
+    const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const files = entries.map((file) => file.replaceAll(path.sep, '/')).sort();
+    return files
+      .filter((file) => file.endsWith('.ts') && roomOf(file) !== 'gen')
+      .map((file) => {
+        const text = readFileSync(path.join(folder, file), 'utf8');
+        return { file: name === 'cli' ? `cli/${file}` : file, text, imports: importsOf(text) };
+      });
+  });
 }

@@ -4,6 +4,8 @@ import { statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { suite, test } from 'node:test';
+import { SERVER_COMMANDS } from '../cli/server-commands.ts';
+import { DATABASE_COMMANDS } from '../src/database-commands.ts';
 import { SETTINGS, type Setting } from '../src/settings.ts';
 import { Rest1Client } from './clients/rest.ts';
 import { runProgram, startDev, temporaryFolder } from './start.ts';
@@ -88,6 +90,8 @@ suite('the command line', { concurrency: 4 }, () => {
       assert.deepEqual([code, stderr], [0, '']);
       for (const mode of ['dev', 'serve']) assert.match(stdout, new RegExp(`^ +${mode} `, 'm'));
     }
+    const ofDatabase = DATABASE_COMMANDS.map(({ words, summary }) => [words, summary]);
+    assert.deepEqual(SERVER_COMMANDS.slice(2), ofDatabase, 'the one list knows of the other');
     const { code, stdout } = await runProgram(['--version']);
     assert.equal(code, 0);
     assert.match(stdout, /^\d+\.\d+\.\d+\n$/);

@@ -16,7 +16,7 @@ const ROOT = path.join(import.meta.dirname, '..');
 const LINES_MAX = 300;
 const NAMELESS = /^(utils?|helpers?|commons?)$/i;
 
-const sources = readSources(path.join(ROOT, 'src'));
+const sources = readSources(ROOT);
 
 /** All files and folders under some of the project's own folders. */
 function namesUnder(...folders: string[]): string[] {
@@ -37,7 +37,16 @@ describe('the source tree', () => {
 
   test('every room is there to be read', () => {
     const rooms = new Set(sources.map(({ file }) => file.split('/').slice(0, -1)[0]));
-    for (const room of ['domain', 'store', 'grants', 'service', 'pipeline', 'transport', 'ops']) {
+    for (const room of [
+      'domain',
+      'store',
+      'grants',
+      'service',
+      'pipeline',
+      'transport',
+      'ops',
+      'cli',
+    ]) {
       assert.ok(rooms.has(room), `${room} was not found`);
     }
     for (const { file, text, imports } of sources) {
@@ -56,14 +65,14 @@ describe('the source tree', () => {
       reExports.map(({ file }) => file),
       [],
     );
-    const barrels = namesUnder('src', 'test', 'scripts').filter((name) =>
+    const barrels = namesUnder('src', 'cli', 'test', 'scripts').filter((name) =>
       /^index\./.test(path.basename(name)),
     );
     assert.deepEqual(barrels, []);
   });
 
   test('nothing is named utils, helpers or common', () => {
-    const nameless = namesUnder('src', 'test', 'scripts').filter((name) =>
+    const nameless = namesUnder('src', 'cli', 'test', 'scripts').filter((name) =>
       path
         .basename(name)
         .split(/[-.]/)
@@ -158,6 +167,8 @@ describe('the reader of imports', () => {
       ['config.test.ts', "import { readCommandLine } from './config.ts';"],
       ['transport/rest/a.ts', "import a from '../../pipeline/b.ts';"],
       ['main.ts', "new URL('../package.json', import.meta.url)"],
+      ['cli/a.ts', "import a from './b.ts';"],
+      ['cli/a/b.ts', "import a from '../../src/gen/propusk/admin/v1/a_pb.js';"],
     ];
     for (const [file, source] of allowed) assert.equal(flaw(file, source), undefined, source);
     const refused: [string, string][] = [
@@ -177,6 +188,12 @@ describe('the reader of imports', () => {
       ['main.ts', "import a from '../package.json' with { type: 'json' };"],
       ['transport/a.ts', "import a from 'swagger-ui-dist';"],
       ['main.ts', 'await import(name);'],
+      ['cli/a.ts', "import a from '../src/domain/b.ts';"],
+      ['cli/a.ts', "import type { A } from '../src/store/store.ts';"],
+      ['cli/a.ts', "import a from '../test/start.ts';"],
+      ['cli/a.test.ts', "import a from '../src/domain/b.ts';"],
+      ['domain/a.ts', "import a from '../../cli/b.ts';"],
+      ['program.ts', "import a from '../cli/b.ts';"],
     ];
     for (const [file, source] of refused) assert.notEqual(flaw(file, source), undefined, source);
   });

@@ -153,29 +153,65 @@ function ended(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve) => child.once('close', (code) => resolve(code)));
 }
 
-/** Starts `propusk dev` as people do, on a free port (or `--listen` of args) and a new folder. */
-export async function startDev(
-  options: { args?: readonly string[]; env?: Record<string, string>; folder?: string } = {},
-): Promise<InChild> {
-  const folder = options.folder ?? temporaryFolder();
-  const own = ['--listen', '127.0.0.1:0', '--data', folder, ...ANY_LAG];
-  const args = ['dev', ...own, ...(options.args ?? [])];
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
-    env: { PATH: process.env.PATH, ...options.env },
+/** Starts the program in a process of its own; resolves when it has printed `isReady`. */
+async function startApart(
+  args: readonly string[],
+  env: Record<string, string>,
+  isReady: RegExp,
+): Promise<Pick<InChild, 'child' | 'output' | 'stop'>> {
+  const child = spawn(process.execPath, [PROGRAM, ...args, ...ANY_LAG], {
+    env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   atExit.push(() => child.kill('SIGKILL'));
   const output = collect(child);
   await new Promise<void>((resolve, reject) => {
-    child.stdout?.on('data', () => output.stdout.includes('Ctrl+C') && resolve());
+    child.stdout?.on('data', () => isReady.test(output.stdout) && resolve());
     child.once('close', () => reject(new Error(`propusk did not start: ${output.stderr}`)));
   });
-  const url = /(https?:\/\/\S+)\n/.exec(output.stdout)?.[1] ?? '';
-  const port = Number(new URL(url).port);
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     child.kill(signal);
     return ended(child);
   };
+  return { child, output, stop };
+}
+
+/** A server for production in a process of its own. */
+export interface ServeInChild extends AsyncDisposable {
+  /** Of the public API. */
+  readonly url: string;
+  /** Of the administration. */
+  readonly internalUrl: string;
+  /** For commands on the same database. */
+  readonly env: Record<string, string>;
+}
+
+/** Starts `propusk serve` as people do, on free ports and a new database. */
+export async function startServeApart(): Promise<ServeInChild> {
+  const database = `sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
+  const env = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, PROPUSK_DATABASE: database };
+  const ports = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--drain-notice-ms=20'];
+  const started = await startApart(['serve', ...ports], env, /\/metrics\n/);
+  const [url = '', internalUrl = ''] = started.output.stdout.match(/http:\/\/[\d.]+:\d+/g) ?? [];
+  return {
+    url,
+    internalUrl,
+    env,
+    async [Symbol.asyncDispose]() {
+      await started.stop('SIGKILL');
+    },
+  };
+}
+
+/** Starts `propusk dev` as people do, on a free port (or `--listen` of args) and a new folder. */
+export async function startDev(
+  options: { args?: readonly string[]; env?: Record<string, string>; folder?: string } = {},
+): Promise<InChild> {
+  const folder = options.folder ?? temporaryFolder();
+  const args = ['dev', '--listen', '127.0.0.1:0', '--data', folder, ...(options.args ?? [])];
+  const { child, output, stop } = await startApart(args, options.env ?? {}, /Ctrl\+C/);
+  const url = /(https?:\/\/\S+)\n/.exec(output.stdout)?.[1] ?? '';
+  const port = Number(new URL(url).port);
   return {
     child,
     folder,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { systemRandom } from './clock.ts';
 import { MasterKey, parseMasterKey } from './master-key.ts';
@@ -8,6 +9,16 @@ import { MasterKey, parseMasterKey } from './master-key.ts';
 const KEY = new MasterKey(Buffer.alloc(32, 1));
 const OTHER = new MasterKey(Buffer.alloc(32, 2));
 const bytes = fc.uint8Array({ maxLength: 100 }).map((each) => Buffer.from(each));
+
+test('the key of the audit log is its own, and shows nobody its bytes', () => {
+  const auditKey = new MasterKey(Buffer.alloc(32, 1)).auditKey;
+  assert.ok(auditKey.equals(new MasterKey(Buffer.alloc(32, 1)).auditKey));
+  assert.ok(!auditKey.equals(new MasterKey(Buffer.alloc(32, 2)).auditKey));
+  assert.ok(!auditKey.export().equals(Buffer.alloc(32, 1)));
+  const hex = auditKey.export().toString('hex');
+  assert.ok(!inspect({ auditKey }, { depth: 9 }).includes(hex));
+  assert.equal(JSON.stringify({ auditKey }), '{"auditKey":{}}');
+});
 
 test('what is sealed is opened, under the same key and label alone', () => {
   fc.assert(

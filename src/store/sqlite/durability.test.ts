@@ -10,9 +10,23 @@ import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AppError } from '../../domain/errors.ts';
-import { targets } from '../contract-checks.ts';
-import { AUDIT_KEY, audit, HOUSEHOLD, put, session } from '../contract-samples.ts';
-import { StoreError } from '../store.ts';
+import { heard, refused, targets } from '../contract-checks.ts';
+import {
+  AUDIT_KEY,
+  account,
+  audit,
+  BY,
+  client,
+  HOUSEHOLD,
+  key,
+  NOW_MS,
+  operator,
+  plan,
+  put,
+  session,
+  subscription,
+} from '../contract-samples.ts';
+import { type Store, StoreError } from '../store.ts';
 import { openReader, openWriter } from './connection.ts';
 import { InlineRunner } from './runners.ts';
 import { openSqlite } from './sqlite.ts';
@@ -156,6 +170,72 @@ test('a full disk refuses, keeps nothing, and takes writes again once there is r
   await store.close();
   writer.close();
 });
+
+test('a full disk refuses every kind of write that has an entry, and leaves reads alone', async () => {
+  const path = join(folder, 'full-for-all.db');
+  await (await openSqlite(`sqlite:${path}`)).close();
+  const writer = openWriter(path);
+  const runner = new InlineRunner(writer, AUDIT_KEY);
+  const store = new SqliteStore({ reader: openReader(path), runner });
+  await put(store, { ...HOUSEHOLD, operators: [operator('o1')] });
+  await store.createSession(session('one', 'k1'), audit('session.create', 'one'));
+  writer.exec(`PRAGMA max_page_count = ${writer.pragma('page_count')}`);
+  // Small entries, until the last page of the log has no room for one more.
+  for (let name = 0; ; name++) {
+    const filled = await put(store, { clients: [{ id: 'c1', name: `${name % 2}` }] }).catch(
+      () => {},
+    );
+    if (filled === undefined) break;
+  }
+  const before = await everything(store);
+  const changes = heard(store);
+  const detail = { requestId: 'x'.repeat(1_000) };
+  const by = { ...BY, detail };
+  const entry = (action: string) => audit(action, 'one', { detail });
+  const kinds = ['client', 'account', 'plan', 'subscription', 'key', 'operator'] as const;
+  const ids = { client: 'c1', account: 'a1', plan: 'p1', subscription: 's1', key: 'k1' };
+  const drops = kinds.map((kind) => () => {
+    const id = kind === 'operator' ? 'o1' : ids[kind];
+    const change = { kind, id, action: 'delete', expect: 'any', value: null } as const;
+    return store.change([change], by);
+  });
+  // The client and the plan are in use, and refused for that: room is not what they lack.
+  const inUse = new Set([drops[0], drops[2]]);
+  const writes: (() => Promise<unknown>)[] = [
+    () => put(store, { clients: [client('new')] }, by),
+    () => put(store, { accounts: [account('new', 'c1')] }, by),
+    () => put(store, { plans: [plan('new')] }, by),
+    () => put(store, { subscriptions: [subscription('new', 'c1', 'p1')] }, by),
+    () => put(store, { keys: [key('new', 'c1')] }, by),
+    () => put(store, { operators: [operator('new')] }, by),
+    ...drops.filter((drop) => !inUse.has(drop)),
+    () => store.createSession(session('two', 'k1'), entry('session.create')),
+    () => store.revokeSession('one', NOW_MS, entry('session.revoke')),
+    () => store.revokeSessions({ keyId: 'k1' }, NOW_MS, entry('session.revoke-all')),
+    () => store.revokeKey('k1', NOW_MS, entry('key.revoke')),
+    () => store.addSigningKey({ id: 's', sealed: 'v1', createdAtMs: 1 }, entry('signing-key.add')),
+  ];
+  // One by one: of a batch, one that is refused for this takes all others along.
+  for (const write of writes) await refused(write(), 'UNAVAILABLE', /did not take the write/);
+  assert.deepEqual([await everything(store), changes], [before, []]);
+  writer.exec('PRAGMA max_page_count = 4294967294');
+  assert.equal(await store.revokeKey('k1', NOW_MS, entry('key.revoke')), true);
+  await store.close();
+  writer.close();
+});
+
+/** Whatever can be read. */
+async function everything(store: Store): Promise<unknown> {
+  const limit = 1_000;
+  return Promise.all([
+    ...[store.list('client', { limit }), store.list('account', { limit })],
+    ...[store.list('plan', { limit }), store.list('subscription', { limit })],
+    ...[store.list('key', { limit }), store.list('operator', { limit })],
+    ...[store.audit(0, limit), store.findAudit({ limit }), store.signingKeys()],
+    ...[store.session('one'), store.holdings('k1'), store.keyIdOfSecret('mac-of-k1', NOW_MS)],
+    store.sessions({ keyId: 'k1', activeAtMs: NOW_MS, limit }),
+  ]);
+}
 
 /** Commits in a write-ahead log: frames of the log's own salt that end a transaction. */
 function commitsIn(log: Buffer): number {
