@@ -69,8 +69,12 @@ function addServerCommands(parent: Command | undefined, noun = ''): void {
 /** The surroundings of a real process. */
 function surroundings(): Surroundings {
   const { env, stdin, stdout, stderr } = process;
-  // Whoever reads the output may stop in the middle of it, such as `head`.
-  for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(Exit.OK));
+  // Whoever reads the output may stop in the middle of it, such as `head`; a disk may be full.
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+      process.exit(code === 'EPIPE' ? Exit.OK : Exit.FAILED);
+    });
+  }
   return { env, stdin, stdout, stderr, now: Date.now };
 }
 

@@ -1,8 +1,11 @@
 /** What an operator changes holds when the change is answered: for tokens, streams and operators. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
 import { after, test } from 'node:test';
 import { MDPermission_QuoteLevel as QuoteLevel } from '../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { AccountService } from '../src/gen/propusk/admin/v1/account_service_pb.js';
+import { ClientService } from '../src/gen/propusk/admin/v1/client_service_pb.js';
 import { KeyService } from '../src/gen/propusk/admin/v1/key_service_pb.js';
 import { OperatorService } from '../src/gen/propusk/admin/v1/operator_service_pb.js';
 import { PlanService } from '../src/gen/propusk/admin/v1/plan_service_pb.js';
@@ -11,8 +14,15 @@ import { StatusService } from '../src/gen/propusk/admin/v1/status_service_pb.js'
 import { SubscriptionService } from '../src/gen/propusk/admin/v1/subscription_service_pb.js';
 import { UsageService } from '../src/gen/propusk/admin/v1/usage_service_pb.js';
 import { Role } from '../src/gen/propusk/contract/v1/contract_pb.js';
-import { AdministeredServer, Administrator, makeClient, makeKey } from './administration.ts';
+import {
+  AdministeredServer,
+  Administrator,
+  makeClient,
+  makeKey,
+  putOperator,
+} from './administration.ts';
 import { type Client, endOf, failureOf } from './clients/client.ts';
+import { unique } from './start.ts';
 import { claimsOf } from './steps.ts';
 
 const scene = await AdministeredServer.start('--operator-failures-max=1000');
@@ -201,6 +211,27 @@ test('an operator: the role, the token and the revocation count from the next ca
     const failure = await failureOf(second.call(getStatus, {}));
     assert.equal(failure.reason, 'OPERATOR_TOKEN_INVALID');
   }
+});
+
+test('an operator that is revoked while its request arrives has not made it', async () => {
+  const { id, token } = await putOperator(scene.server, 'operator');
+  const body = JSON.stringify({ id: unique() });
+  const headers = { authorization: token, 'content-length': body.length };
+  const port = scene.server.internalPort;
+  const options = { port, method: 'POST', path: '/admin/v1/clients', headers };
+  const request = http.request({ host: '127.0.0.1', ...options });
+  const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
+  request.write(body.slice(0, 5));
+  // Either way it is refused; most likely its head has arrived by now, and was good.
+  await new Administrator(inside.rest1, token).call(getStatus, {});
+  await scene.as('owner').call(OperatorService.method.revokeOperator, { id });
+  request.end(body.slice(5));
+  const [response] = await answered;
+  assert.equal(response.statusCode, 401);
+  response.resume();
+  const { listClients } = ClientService.method;
+  const { clients } = await scene.as('viewer').call(listClients, { pageSize: 1000 });
+  assert.ok(!clients.some((client) => body.includes(client.id)));
 });
 
 test('nobody takes away its own rights', async () => {

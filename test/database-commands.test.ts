@@ -11,6 +11,7 @@ import {
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { SERVER_COMMANDS } from '../cli/server-commands.ts';
 import { DATABASE_COMMANDS, databaseCommand } from '../src/database-commands.ts';
 import { MasterKey } from '../src/domain/master-key.ts';
 import { isWellFormedSecret } from '../src/domain/secret.ts';
@@ -93,6 +94,12 @@ test('every command has help with an example, and says what it cannot read', asy
   assert.match(await refusal(command('backup', {})), /missing required argument 'file'/);
   assert.match(await refusal(command('doctor more', {})), /too many arguments/);
   assert.match(await refusal(command('migrate --database x', {})), /--database: "x" is not a/);
+  // Those that ask a server list them as well.
+  const listed = SERVER_COMMANDS.filter(([words]) => words !== 'dev' && words !== 'serve');
+  assert.deepEqual(
+    listed,
+    DATABASE_COMMANDS.map(({ words, summary }) => [words, summary]),
+  );
   for (const line of ['', 'serve', 'audit', 'audit list', 'client list']) {
     assert.equal(databaseCommand(line.split(' ')), undefined);
   }

@@ -29,10 +29,22 @@ export class Operators {
    * @throws AppError OPERATOR_TOKEN_INVALID, the same whatever is wrong; the log's reason tells
    */
   async ofMac(tokenMac: string): Promise<Stored<Operator>> {
+    const id = await this.#options.store.operatorIdOfToken(tokenMac);
+    return this.#find(id, tokenMac);
+  }
+
+  /**
+   * Who showed a token that was good, as it is now.
+   * @throws AppError OPERATOR_TOKEN_INVALID
+   */
+  again({ id, tokenMac }: Operator): Promise<Stored<Operator>> {
+    return this.#find(id, tokenMac);
+  }
+
+  async #find(id: string | undefined, tokenMac: string): Promise<Stored<Operator>> {
     const { store, clock } = this.#options;
-    const id = await store.operatorIdOfToken(tokenMac);
     const operator = id === undefined ? undefined : await store.get('operator', id);
-    // Its token may have been replaced between the two look-ups.
+    // Its token may have been replaced meanwhile.
     if (operator?.tokenMac !== tokenMac) throw refuse('OPERATOR_UNKNOWN');
     if (operator.revokedAtMs !== null) throw refuse('OPERATOR_REVOKED');
     if (operator.expiresAtMs !== null && operator.expiresAtMs <= clock.now()) {

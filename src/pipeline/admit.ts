@@ -7,7 +7,7 @@ import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
 import type { Limiter } from './limit.ts';
-import { isForOperators, type OperatorAccess } from './operator-access.ts';
+import { type OperatorAccess, roleNeeded } from './operator-access.ts';
 import { asAppError } from './status.ts';
 
 /** The request of a call: one message, or those of a stream. */
@@ -33,11 +33,11 @@ export interface AdmitParts {
 /** Lets in whom the contract lets in, as often as it does. */
 export function admitter({ authenticator, access, limiter, operatorAccess }: AdmitParts): Admit {
   return async (call, method, read) => {
-    if (isForOperators(method)) {
-      call.operator = await operatorAccess.check(call, method);
+    if (roleNeeded(method) !== undefined) {
+      const operator = await operatorAccess.check(call, method);
       const request = await read();
       // Once more: the request may have taken its time to arrive.
-      call.operator = await operatorAccess.check(call, method);
+      await operatorAccess.checkAgain(call, method, operator);
       return request;
     }
     try {

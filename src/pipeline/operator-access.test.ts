@@ -41,7 +41,7 @@ function make() {
       { head: { headers: { authorization }, remoteAddress } } as unknown as Call,
       method,
     );
-  return { state, put, check, operators };
+  return { state, put, check, operators, access };
 }
 
 /** The reason of a refusal, and what the log knows of it. */
@@ -130,4 +130,19 @@ test('too small a role and a database that does not answer are no failures of th
   }
   state.fails = false;
   assert.equal((await refusal(check('other')))[0], 'OPERATOR_TOKEN_INVALID');
+});
+
+test('who was let in is looked at again, by what it may do then', async () => {
+  const { put, check, access } = make();
+  put('t', 'operator');
+  const before = await check('t');
+  const again = (method: unknown) => access.checkAgain({} as Call, method as never, before);
+  await again(createClient);
+  put('t', 'viewer');
+  await again(getClient);
+  assert.deepEqual(await refusal(again(createClient)), ['ROLE_INSUFFICIENT', undefined]);
+  put('t', 'viewer', { revokedAtMs: 1 });
+  assert.deepEqual(await refusal(again(getClient)), ['OPERATOR_TOKEN_INVALID', 'OPERATOR_REVOKED']);
+  put('t', 'viewer', { tokenMac: 'mac of another' });
+  assert.deepEqual(await refusal(again(getClient)), ['OPERATOR_TOKEN_INVALID', 'OPERATOR_UNKNOWN']);
 });

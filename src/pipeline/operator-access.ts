@@ -29,9 +29,16 @@ export interface OperatorAccessOptions {
   readonly failuresMax: number;
 }
 
-/** True for the methods of the administration. */
-export function isForOperators(method: DescMethod): boolean {
-  return getOption(method, methodContract).caller === Caller.OPERATOR;
+/** What is known of methods; to read an option takes long. */
+const needed = new Map<DescMethod, Role | undefined>();
+
+/** The least role that may call a method; undefined where it is not for operators. */
+export function roleNeeded(method: DescMethod): Role | undefined {
+  if (!needed.has(method)) {
+    const { caller, role } = getOption(method, methodContract);
+    needed.set(method, caller === Caller.OPERATOR ? role : undefined);
+  }
+  return needed.get(method);
 }
 
 export class OperatorAccess {
@@ -47,14 +54,14 @@ export class OperatorAccess {
   }
 
   /**
-   * Who calls.
+   * Finds out who calls, and notes it in the call.
    * @throws AppError OPERATOR_TOKEN_INVALID or ROLE_INSUFFICIENT; RATE_LIMITED when there were too
    * many failures from this address, whatever is shown now
    */
-  async check({ head }: Call, method: DescMethod): Promise<Operator> {
+  async check(call: Call, method: DescMethod): Promise<Operator> {
     const { operators, failures, failuresMax } = this.#options;
-    const place = networkOf(head.remoteAddress);
-    const mac = operators.macOf(authorizationOf(head));
+    const place = networkOf(call.head.remoteAddress);
+    const mac = operators.macOf(authorizationOf(call.head));
     const name = `${place} ${mac}`;
     if (!this.#known.has(name)) {
       const { remaining, resetMs } = await failures.look(place, failuresMax);
@@ -62,12 +69,18 @@ export class OperatorAccess {
     }
     const operator = await operators.ofMac(mac).catch((error) => this.#failed(place, name, error));
     this.#note(name);
-    const needed = getOption(method, methodContract).role;
-    if (RANK[operator.role] >= needed && needed !== Role.UNSPECIFIED) return operator;
-    throw new AppError(
-      'ROLE_INSUFFICIENT',
-      `${method.name} needs the role ${Role[needed].toLowerCase()}; yours is ${operator.role}`,
-    );
+    call.operator = operator;
+    checkRole(operator, method);
+    return operator;
+  }
+
+  /**
+   * Looks again at who was let in a moment ago.
+   * @throws AppError OPERATOR_TOKEN_INVALID or ROLE_INSUFFICIENT
+   */
+  async checkAgain(call: Call, method: DescMethod, before: Operator): Promise<void> {
+    call.operator = await this.#options.operators.again(before);
+    checkRole(call.operator, method);
   }
 
   /** Counts a failure; what cannot be looked up says nothing against the caller. */
@@ -98,4 +111,14 @@ export class OperatorAccess {
       { limitPerMinute: failuresMax, retryAfterMs },
     );
   }
+}
+
+function checkRole({ role }: Operator, method: DescMethod): void {
+  const least = roleNeeded(method) ?? Role.UNSPECIFIED;
+  if (least !== Role.UNSPECIFIED && RANK[role] >= least) return;
+  const name = Role[least].toLowerCase();
+  throw new AppError(
+    'ROLE_INSUFFICIENT',
+    `${method.name} needs the role ${name}; yours is ${role}`,
+  );
 }

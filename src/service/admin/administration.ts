@@ -1,4 +1,5 @@
 /** What the services of the administration work with. */
+import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Clock, Random } from '../../domain/clock.ts';
 import type { MasterKey } from '../../domain/master-key.ts';
 import type { Operator } from '../../domain/model.ts';
@@ -26,4 +27,9 @@ export function changeBy(call: Call, clock: Pick<Clock, 'now'>): ChangeBy {
     remoteAddress: call.head.remoteAddress,
     detail: { requestId: call.requestId },
   };
+}
+
+/** An instant as messages write it; undefined, which is a member that is not set, for none. */
+export function instantMessage(ms: number | null): Timestamp | undefined {
+  return ms === null ? undefined : timestampFromMs(ms);
 }

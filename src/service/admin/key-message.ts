@@ -1,8 +1,8 @@
 /** An API key as the API shows it, and what may be in it. */
 import { create, type MessageShape } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { checkSourceNetworks } from '../../domain/source-networks.ts';
 import { KeySchema } from '../../gen/propusk/admin/v1/key_service_pb.js';
+import { instantMessage } from './administration.ts';
 import type { Fields } from './fields.ts';
 import { keptOf, type Shape } from './resources.ts';
 
@@ -24,7 +24,6 @@ export function keyShape(limitedMethods: readonly string[]): Shape<'key', typeof
     toMessage: (stored) => {
       const { id, clientId, label, allAccounts, readonly } = stored;
       const { expiresAtMs, revokedAtMs, previousSecretEndsAtMs } = stored;
-      const at = (ms: number | null) => (ms === null ? undefined : timestampFromMs(ms));
       const key = create(KeySchema, {
         ...{ id, clientId, label, allAccounts, readonly },
         accountIds: [...stored.accountIds],
@@ -32,11 +31,10 @@ export function keyShape(limitedMethods: readonly string[]): Shape<'key', typeof
         sourceNetworks: [...stored.sourceNetworks],
         ...keptOf(stored),
       });
-      // A member that is undefined is one that is not set.
       return Object.assign(key, {
-        expiresAt: at(expiresAtMs),
-        revokedAt: at(revokedAtMs),
-        previousSecretEndsAt: at(previousSecretEndsAtMs),
+        expiresAt: instantMessage(expiresAtMs),
+        revokedAt: instantMessage(revokedAtMs),
+        previousSecretEndsAt: instantMessage(previousSecretEndsAtMs),
       });
     },
     read: (key, base, fields) => ({

@@ -1,6 +1,6 @@
 /** propusk.admin.v1.OperatorService: who may use the administration. */
 import { create } from '@bufbuild/protobuf';
-import { EmptySchema, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { EmptySchema, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { AppError } from '../../domain/errors.ts';
 import type { Operator, OperatorRole } from '../../domain/model.ts';
 import { formatSecret } from '../../domain/secret.ts';
@@ -17,7 +17,7 @@ import {
 import { Role } from '../../gen/propusk/contract/v1/contract_pb.js';
 import type { Call, ServiceImpl } from '../../pipeline/call.ts';
 import type { Stored } from '../../store/store.ts';
-import { type AdminParts, operatorOf } from './administration.ts';
+import { type AdminParts, instantMessage, operatorOf } from './administration.ts';
 import { Fields } from './fields.ts';
 import { keptOf, ResourceOperations, type Shape } from './resources.ts';
 
@@ -38,9 +38,10 @@ const ROLES: Readonly<Record<OperatorRole, Role>> = {
 export function operatorMessage(stored: Stored<Operator>) {
   const { id, name, role, expiresAtMs, revokedAtMs } = stored;
   const operator = create(OperatorSchema, { id, name, role: ROLES[role], ...keptOf(stored) });
-  const at = (ms: number | null) => (ms === null ? undefined : timestampFromMs(ms));
-  // A member that is undefined is one that is not set.
-  return Object.assign(operator, { expiresAt: at(expiresAtMs), revokedAt: at(revokedAtMs) });
+  return Object.assign(operator, {
+    expiresAt: instantMessage(expiresAtMs),
+    revokedAt: instantMessage(revokedAtMs),
+  });
 }
 
 function readRole(role: Role, fields: Fields): OperatorRole {

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
-import { AUDIT_KEY, audit, HOUSEHOLD, operator, put, session } from '../contract-samples.ts';
+import { AUDIT_KEY, audit, BY, HOUSEHOLD, operator, put, session } from '../contract-samples.ts';
 import { StoreError } from '../store.ts';
 import { readPoint } from './audit.ts';
 import { look, verifyFile } from './maintenance.ts';
@@ -21,6 +21,8 @@ const MASTER = join(folder, 'master.db');
 const OTHER = join(folder, 'other.db');
 /** MASTER as it was before its last entries. */
 const EARLIER = join(folder, 'earlier.db');
+/** MASTER, and two changes more. */
+const LATER = join(folder, 'later.db');
 /** What is there in MASTER: seven resources, ten sessions. */
 const ENTRIES = 17;
 
@@ -41,6 +43,12 @@ before(async () => {
   await fill(MASTER, 'master');
   copyFileSync(MASTER, EARLIER);
   await fill(OTHER, 'other');
+  copyFileSync(MASTER, LATER);
+  const store = await openSqlite(`sqlite:${LATER}`, { auditKey: AUDIT_KEY });
+  await put(store, { operators: [operator('o1', { name: 'renamed' })] });
+  const gone = { kind: 'subscription', id: 's1', action: 'delete', value: null } as const;
+  await store.change([{ ...gone, expect: 'any' }], BY);
+  await store.close();
 });
 
 /** A copy of a database, changed by these statements. */
@@ -64,7 +72,7 @@ test('a log that nobody touched verifies, also since any of its heads', () => {
   assert.deepEqual([report.entries, report.unchained, report.checkpoint], [ENTRIES, 0, 0]);
   const head = headOf(MASTER);
   assert.equal(head?.sequence, ENTRIES);
-  assert.deepEqual(faultsOf(MASTER, head), []);
+  assert.deepEqual([faultsOf(MASTER, head), faultsOf(LATER, head)], [[], []]);
 });
 
 const COLUMNS = 'at_ms, actor, action, target, remote_address, detail, mac';
@@ -172,14 +180,35 @@ const TAMPERED: readonly (readonly [what: string, sql: string, fault: RegExp])[]
   ],
   [
     'a resource that names another entry',
-    `UPDATE operator SET role = 'owner', version = 6 WHERE id = 'o1'`,
-    /^operator o1 is not as entry 6 says/,
+    `UPDATE operator SET role = 'owner', version = 8 WHERE id = 'o1'`,
+    /^operator o1 is not as entry 8 says/,
   ],
 ];
 
-for (const [what, sql, fault] of TAMPERED) {
+/** Changes of LATER, whose entry 18 renames operator o1, and 19 deletes subscription s1. */
+const TURNED_BACK: typeof TAMPERED = [
+  [
+    'a change that is undone, with the version from before it',
+    `UPDATE operator SET name = 'master', version = 7 WHERE id = 'o1'`,
+    /^operator o1 is as it was before entry 18$/,
+  ],
+  [
+    'a resource that was deleted, and is there again',
+    'INSERT INTO subscription SELECT * FROM master.subscription',
+    /^subscription s1 was deleted, and is there again$/,
+  ],
+  ['a resource that is gone', 'DELETE FROM operator', /^operator:o1 is missing, and entry 18 says/],
+  [
+    'details that nobody can read',
+    `UPDATE audit SET detail = '{' WHERE sequence = 18`,
+    /^entry 18 is not as it was written/,
+  ],
+];
+
+for (const [what, sql, fault] of [...TAMPERED, ...TURNED_BACK]) {
   test(`verify finds ${what}`, () => {
-    const faults = faultsOf(changed(sql));
+    const isLater = TURNED_BACK.some(([each]) => each === what);
+    const faults = faultsOf(changed(sql, isLater ? LATER : MASTER));
     assert.ok(
       faults.some((found) => fault.test(found)),
       JSON.stringify(faults),

@@ -90,9 +90,13 @@ export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint)
       faults.add(`entries up to ${from} were pruned, and ${old.chained} of them are there again`);
     }
     const chain = new Chain(key, faults, checkpoint);
-    for (const entry of entriesAfter(db, from)) chain.follow(entry);
+    const newest = new Map<string, number | 'deleted'>();
+    for (const entry of entriesAfter(db, from)) {
+      chain.follow(entry);
+      noteChange(newest, entry);
+    }
     if (head !== undefined) chain.end(head);
-    checkResources(db, faults, from);
+    checkResources(db, faults, from, newest);
     if (since !== undefined) checkSince(db, key, faults, { since, head, checkpoint });
     const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
     return { faults: faults.all(), entries: chain.good, unchained, checkpoint: from, head };
@@ -174,24 +178,63 @@ class Chain {
   }
 }
 
-/** Whatever is administered must be as the entry that made it so says. */
-function checkResources(db: Connection, faults: Faults, checkpoint: number): void {
+/** Notes what the entry says has become of a resource, if it speaks of one. */
+function noteChange(newest: Map<string, number | 'deleted'>, entry: ChainedEntry): void {
+  const { target, detail, sequence } = entry;
+  if (!KINDS.some((kind) => target.startsWith(`${kind}:`))) return;
+  const change = parsed(detail);
+  if (change.after !== undefined) newest.set(target, sequence);
+  else if (change.before !== undefined) newest.set(target, 'deleted');
+}
+
+/** A detail; one that somebody made unreadable has nothing in it. */
+function parsed(detail: string): { readonly before?: unknown; readonly after?: unknown } {
+  try {
+    return JSON.parse(detail) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * Whatever is administered must be as the newest entry about it says, and there if that says so.
+ *
+ * @param newest by target, of the entries after the checkpoint; what is there is taken out of it
+ */
+function checkResources(
+  db: Connection,
+  faults: Faults,
+  checkpoint: number,
+  newest: Map<string, number | 'deleted'>,
+): void {
   for (const kind of KINDS) {
     let afterId = '';
     for (;;) {
       const page = listResources(db, kind, { afterId, limit: PAGE });
       for (const stored of page) {
-        if (stored.version <= checkpoint) continue;
+        const target = `${kind}:${stored.id}`;
+        const last = newest.get(target) ?? checkpoint;
+        newest.delete(target);
+        if (stored.version <= checkpoint && last === checkpoint) continue;
+        if (last === 'deleted') {
+          faults.add(`${kind} ${stored.id} was deleted, and is there again`);
+          continue;
+        }
+        if (stored.version < last) {
+          faults.add(`${kind} ${stored.id} is as it was before entry ${last}`);
+          continue;
+        }
         const entry = db.get<{ target: string; detail: string }>(VERIFY_SQL.madeBy, stored.version);
         const now = JSON.parse(JSON.stringify(audited(stored)));
-        const isSo =
-          entry?.target === `${kind}:${stored.id}` &&
-          isDeepStrictEqual(JSON.parse(entry.detail).after, now);
+        const isSo = entry?.target === target && isDeepStrictEqual(parsed(entry.detail).after, now);
         if (!isSo) faults.add(`${kind} ${stored.id} is not as entry ${stored.version} says`);
       }
       if (page.length < PAGE) break;
       afterId = page.at(-1)?.id ?? '';
     }
+  }
+  for (const [target, last] of newest) {
+    if (last !== 'deleted') faults.add(`${target} is missing, and entry ${last} says what it is`);
   }
 }
 
