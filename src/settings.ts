@@ -234,6 +234,11 @@ export const SETTINGS = {
   ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
+  streamBodyBytesMax: limit(
+    '--stream-body-bytes-max <n>',
+    4096,
+    'bytes of a request message of a stream',
+  ),
   headerBytesMax: limit('--header-bytes-max <n>', 16_384, 'bytes of all request headers'),
   headerMsMax: limit('--header-ms-max <n>', 10_000, 'time for the request headers to arrive'),
   requestMsMax: limit('--request-ms-max <n>', 30_000, 'time for a request to arrive whole'),

@@ -204,10 +204,9 @@ test('the order is a setting', async () => {
 });
 
 const memory = await Scene.start(
-  '--buffered-bytes-max',
-  `${2 * MIB}`,
-  '--shed-first',
-  'GetUsageMetrics',
+  ...['--buffered-bytes-max', `${2 * MIB}`],
+  ...['--stream-body-bytes-max', `${MIB}`],
+  ...['--shed-first', 'GetUsageMetrics'],
 );
 after(() => memory[Symbol.asyncDispose]());
 /** Two of them fit, and then no other of these. */

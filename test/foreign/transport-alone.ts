@@ -41,6 +41,7 @@ export function transportAlone(options: TransportAlone): Listener {
   const limits = defaultLimits();
   limits.memory = new RequestMemory(limits.bufferedBytesMax);
   if (bodyBytesMax !== undefined) limits.bodyBytesMax = bodyBytesMax;
+  limits.streamBodyBytesMax = limits.bodyBytesMax;
   const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2));
   const pipeline = new Pipeline({
     registrations,

@@ -25,6 +25,7 @@ import { Listener } from '../listener.ts';
 export const BYTES_MAX = 1 << 20;
 const LIMITS = {
   bodyBytesMax: BYTES_MAX,
+  streamBodyBytesMax: BYTES_MAX,
   requestMsMax: 10_000,
   sniffMsMax: 10_000,
   headerBytesMax: 16_384,
