@@ -216,7 +216,28 @@ export const SETTINGS = {
     read: text,
   }),
   callsMax: limit('--calls-max <n>', 10_000, 'unary calls under way at a time'),
+  arrivingCallsMax: limit(
+    '--arriving-calls-max <n>',
+    20_000,
+    'calls whose request has not arrived whole at a time',
+  ),
+  arrivingCallsPerAddressMax: limit(
+    '--arriving-calls-per-address-max <n>',
+    2000,
+    'the same of one address',
+  ),
   streamsMax: limit('--streams-max <n>', 20_000, 'streams open at a time, on all connections'),
+  streamsPerKeyMax: limit('--streams-per-key-max <n>', 1000, 'streams of one key open at a time'),
+  anonymousStreamsMax: limit(
+    '--anonymous-streams-max <n>',
+    1000,
+    'streams open at a time whose callers show nothing (health, reflection)',
+  ),
+  anonymousStreamsPerAddressMax: limit(
+    '--anonymous-streams-per-address-max <n>',
+    100,
+    'the same of one address',
+  ),
   lagMsMax: limit(
     '--lag-ms-max <n>',
     20,

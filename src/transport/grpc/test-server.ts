@@ -36,7 +36,16 @@ const LIMITS = {
   streamsPerConnectionMax: 100,
   drainNoticeMs: 50,
 };
-const SHED_LIMITS = { callsMax: 1000, streamsMax: 1000, lagMsMax: 60_000 };
+const SHED_LIMITS = {
+  callsMax: 1000,
+  arrivingCallsMax: 1000,
+  arrivingCallsPerAddressMax: 1000,
+  streamsMax: 1000,
+  streamsPerKeyMax: 1000,
+  anonymousStreamsMax: 1000,
+  anonymousStreamsPerAddressMax: 1000,
+  lagMsMax: 60_000,
+};
 
 function build(): DescService {
   const bytes = '.google.protobuf.BytesValue';
