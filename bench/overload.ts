@@ -9,7 +9,9 @@ import { type Load, measure, type Outcome, type Request } from './open-loop.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 const SECONDS = Number(process.argv[3] ?? 4);
-const OUT_OF_REACH = ['--lag-ms-max', '1000000', '--calls-max', '1000000'];
+const OUT_OF_REACH = ['lag-ms', 'calls', 'arriving-calls', 'arriving-calls-per-address'].flatMap(
+  (name) => [`--${name}-max`, '1000000'],
+);
 const SERVER = new URL('overload-server.ts', import.meta.url);
 
 /** What each measurement asks of a server of its own. */

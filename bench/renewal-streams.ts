@@ -14,7 +14,9 @@ const STREAMS_PER_CONNECTION = 1000;
 const DETAILS = 2000;
 const PATH = '/grpc.tradeapi.v1.auth.AuthService/SubscribeJwtRenewal';
 
-await using dev = await startDev({ args: ['--limit', '1000000'] });
+await using dev = await startDev({
+  args: ['--limit', '1000000', '--streams-per-key-max', '1000000'],
+});
 
 /** Resident memory of the server, in KiB. */
 function residentKiB(): number {

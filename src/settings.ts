@@ -234,7 +234,28 @@ export const SETTINGS = {
     read: text,
   }),
   callsMax: limit('--calls-max <n>', 10_000, 'unary calls under way at a time'),
+  arrivingCallsMax: limit(
+    '--arriving-calls-max <n>',
+    20_000,
+    'calls whose request has not arrived whole at a time',
+  ),
+  arrivingCallsPerAddressMax: limit(
+    '--arriving-calls-per-address-max <n>',
+    2000,
+    'the same of one address',
+  ),
   streamsMax: limit('--streams-max <n>', 20_000, 'streams open at a time, on all connections'),
+  streamsPerKeyMax: limit('--streams-per-key-max <n>', 1000, 'streams of one key open at a time'),
+  anonymousStreamsMax: limit(
+    '--anonymous-streams-max <n>',
+    1000,
+    'streams open at a time whose callers show nothing (health, reflection)',
+  ),
+  anonymousStreamsPerAddressMax: limit(
+    '--anonymous-streams-per-address-max <n>',
+    100,
+    'the same of one address',
+  ),
   lagMsMax: limit(
     '--lag-ms-max <n>',
     20,
@@ -263,6 +284,11 @@ export const SETTINGS = {
   ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
+  streamBodyBytesMax: limit(
+    '--stream-body-bytes-max <n>',
+    4096,
+    'bytes of a request message of a stream',
+  ),
   headerBytesMax: limit('--header-bytes-max <n>', 16_384, 'bytes of all request headers'),
   headerMsMax: limit('--header-ms-max <n>', 10_000, 'time for the request headers to arrive'),
   requestMsMax: limit('--request-ms-max <n>', 30_000, 'time for a request to arrive whole'),

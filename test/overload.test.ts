@@ -158,32 +158,22 @@ test('the log tells of the refused once a second', async () => {
 
 test('streams have a limit for all connections together', async () => {
   const { four, server } = full;
-  const silentStream = echoMethod('silentStream');
-  const taken = full.echo.calls.length;
-  const open = [four.grpc, four.web, four.grpc].map((client) => {
-    const gone = new AbortController();
-    const end = Array.fromAsync(client.stream(silentStream, [{}], { signal: gone.signal }));
-    return { gone, end: end.catch(() => {}) };
-  });
-  await until('the streams', () => full.echo.calls.length === taken + 3);
   const renewed = async (client: Client) => {
     for await (const _ of client.renewal(server.secret)) return;
   };
+  const open = [four.grpc, four.web, four.grpc].map((client) => client.renewal(server.secret));
+  for (const stream of open) assert.ok((await stream.next()).value);
   for (const client of four.streaming) await assertShed(full, renewed(client));
   assert.ok(await four.grpc.auth(server.secret));
   await assertHealthy(full);
-  open[0]?.gone.abort();
-  await open[0]?.end;
+  await open[0]?.return();
   await until('the place', () =>
     renewed(four.web).then(
       () => true,
       () => false,
     ),
   );
-  for (const { gone, end } of open) {
-    gone.abort();
-    await end;
-  }
+  for (const stream of open) await stream.return();
 });
 
 test('a shed order that names no method is told at the start', async () => {
@@ -204,10 +194,9 @@ test('the order is a setting', async () => {
 });
 
 const memory = await Scene.start(
-  '--buffered-bytes-max',
-  `${2 * MIB}`,
-  '--shed-first',
-  'GetUsageMetrics',
+  ...['--buffered-bytes-max', `${2 * MIB}`],
+  ...['--stream-body-bytes-max', `${MIB}`],
+  ...['--shed-first', 'GetUsageMetrics'],
 );
 after(() => memory[Symbol.asyncDispose]());
 /** Two of them fit, and then no other of these. */

@@ -11,6 +11,7 @@ import { TIMER_MS_MAX } from './deadline.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
 import type { Observer } from './metrics.ts';
+import type { Place } from './place.ts';
 import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
 import { parseTraceparent } from './trace-context.ts';
@@ -131,7 +132,7 @@ export class Pipeline {
     }
     // Whoever asks, like a method that does not exist.
     if (implementation === null) throw this.#options.faults.pick(method) ?? notOffered(method);
-    const leave = this.#options.shed.enter(method);
+    const place = this.#options.shed.enter(method, call.head.remoteAddress);
     const disarm = this.#armDeadline(call, method);
     const isStream = method.methodKind !== 'unary';
     try {
@@ -139,9 +140,9 @@ export class Pipeline {
         if (this.#draining) throw draining();
         this.#streams.add(call);
       }
-      await this.#answer(call, exchange, method, implementation);
+      await this.#answer(call, exchange, method, implementation, place);
     } finally {
-      leave();
+      place.leave();
       disarm();
       this.#streams.delete(call);
     }
@@ -152,10 +153,15 @@ export class Pipeline {
     exchange: Exchange,
     method: DescMethod,
     implementation: Implementation,
+    place: Place,
   ) {
+    const { shed, admit } = this.#options;
     const readsOne = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
-    const read = async () => (readsOne ? exchange.readOne() : exchange.readAll());
-    const input = await untilEnd(call, this.#options.admit(call, method, read));
+    const read = async () => (readsOne ? shed.read(place, exchange) : exchange.readAll());
+    const input = await untilEnd(call, admit(call, method, read));
+    if (method.methodKind !== 'unary' && call.caller !== undefined) {
+      shed.own(place, call.caller.grant.keyId);
+    }
     const fault = this.#options.faults.pick(method);
     if (fault !== undefined) throw fault;
     const output = implementation(input, call);

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DescMethod } from '@bufbuild/protobuf';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { AppError } from '../domain/errors.ts';
 import { AuthService } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from '../gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
 import { Health } from '../gen/health/v1/health_pb.js';
+import type { Place } from './place.ts';
 import { RequestMemory } from './request-memory.ts';
 import { isOverload, Shed, type ShedOptions } from './shed.ts';
 
 const { auth, tokenDetails, subscribeJwtRenewal } = AuthService.method;
 const { getUsageMetrics } = UsageMetricsService.method;
 const KIB = 1024;
+const ADDRESS = '192.0.2.1';
 
 function make(change: Partial<ShedOptions> = {}) {
   const time = { ms: 1000 };
@@ -22,7 +24,12 @@ function make(change: Partial<ShedOptions> = {}) {
     log: log as unknown as ShedOptions['log'],
     memory,
     callsMax: 12,
+    arrivingCallsMax: 4,
+    arrivingCallsPerAddressMax: 2,
     streamsMax: 3,
+    streamsPerKeyMax: 2,
+    anonymousStreamsMax: 4,
+    anonymousStreamsPerAddressMax: 2,
     lagMsMax: 20,
     first: [getUsageMetrics, auth],
     never: [Health],
@@ -33,7 +40,7 @@ function make(change: Partial<ShedOptions> = {}) {
 
 function isShed(shed: Shed, method: DescMethod): boolean {
   try {
-    shed.enter(method)();
+    shed.enter(method, ADDRESS).leave();
     return false;
   } catch (error) {
     assert.ok(error instanceof AppError && isOverload(error), String(error));
@@ -54,10 +61,10 @@ function nextTurn(): Promise<void> {
 
 test('calls in hand: at half of the limit, at three quarters, at all of it, and back', () => {
   const { shed } = make();
-  const leaves: (() => void)[] = [];
+  const places: Place[] = [];
   const inHand = (calls: number) => {
-    while (leaves.length < calls) leaves.push(shed.enter(tokenDetails));
-    while (leaves.length > calls) leaves.pop()?.();
+    while (places.length < calls) places.push(shed.enter(tokenDetails, ADDRESS));
+    while (places.length > calls) places.pop()?.leave();
     return shedNow(shed);
   };
   assert.deepEqual(inHand(5), []);
@@ -71,12 +78,104 @@ test('calls in hand: at half of the limit, at three quarters, at all of it, and 
 
 test('streams have a limit of their own, whatever their place in the order', () => {
   const { shed } = make({ first: [subscribeJwtRenewal] });
-  const leaves = [1, 2, 3].map(() => shed.enter(subscribeJwtRenewal));
+  const places = [1, 2, 3].map(() => shed.enter(subscribeJwtRenewal, ADDRESS));
   assert.equal(isShed(shed, subscribeJwtRenewal), true);
   assert.equal(isShed(shed, Health.method.watch), false);
   assert.equal(isShed(shed, tokenDetails), false);
-  leaves[0]?.();
+  places[0]?.leave();
   assert.equal(isShed(shed, subscribeJwtRenewal), false);
+});
+
+/** Whether this is refused, and as the log would tell it. */
+async function refusalOf(work: () => unknown): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof AppError && error.reason === 'UNAVAILABLE', String(error));
+    return error.options.logReason;
+  }
+}
+
+test('streams of anyone take no place of others, and have some in all and for each network', () => {
+  const { shed } = make();
+  const { watch, check } = Health.method;
+  const from = (address: string) => shed.enter(watch, address);
+  const isFull = (address: string) => {
+    try {
+      from(address).leave();
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  const places = [from('2001:db8::1'), from('2001:db8::2')];
+  // Another address of the same network.
+  assert.equal(isFull('2001:db8::3'), true);
+  assert.equal(isFull('2001:db8:0:1::1'), false);
+  places.push(from('192.0.2.1'), from('192.0.2.2'));
+  assert.equal(isFull('192.0.2.3'), true);
+  assert.equal(isShed(shed, check), false);
+  const streams = [1, 2, 3].map(() => shed.enter(subscribeJwtRenewal, ADDRESS));
+  assert.equal(isShed(shed, subscribeJwtRenewal), true);
+  for (const place of [...places, ...streams]) place.leave();
+  assert.equal(isFull('192.0.2.3'), false);
+});
+
+test('requests that are awaited are no calls in hand, and are limited in all and by network', async () => {
+  const { shed } = make({ callsMax: 2 });
+  const awaited: { place: Place; arrive: () => void; read: Promise<unknown> }[] = [];
+  const begin = (address: string, method: DescMethod = tokenDetails) => {
+    const place = shed.enter(method, address);
+    const { promise, resolve } = Promise.withResolvers<Message>();
+    const read = shed.read(place, { readOne: () => promise });
+    awaited.push({ place, arrive: () => resolve({} as Message), read });
+    return read.catch((error) => {
+      awaited.pop();
+      place.leave();
+      throw error;
+    });
+  };
+  begin('192.0.2.1');
+  begin('192.0.2.1', subscribeJwtRenewal);
+  assert.equal(await refusalOf(() => begin('192.0.2.1')), 'OVERLOADED');
+  begin('192.0.2.2');
+  begin('192.0.2.2');
+  assert.equal(await refusalOf(() => begin('192.0.2.3')), 'OVERLOADED');
+  // Nothing of theirs counts among the calls, until it is there.
+  assert.equal(isShed(shed, tokenDetails), false);
+  const [first, second, third] = awaited;
+  for (const call of [first, third]) {
+    call?.arrive();
+    await call?.read;
+  }
+  assert.equal(isShed(shed, tokenDetails), true);
+  begin('192.0.2.9', subscribeJwtRenewal);
+  for (const { place } of awaited) place.leave();
+  // What comes when the call is over takes no place.
+  second?.arrive();
+  await second?.read;
+  assert.deepEqual(shedNow(shed), []);
+  for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.2']) begin(address);
+});
+
+test('a key has so many streams, and its place back when one ends', async () => {
+  const { shed } = make();
+  const open = (keyId: string) => {
+    const place = shed.enter(subscribeJwtRenewal, ADDRESS);
+    try {
+      shed.own(place, keyId);
+      return place;
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
+  };
+  const [first] = [open('a'), open('a')];
+  assert.equal(await refusalOf(() => open('a')), 'KEY_STREAMS_FULL');
+  open('b').leave();
+  first?.leave();
+  open('a');
 });
 
 /** A turn of the event loop in which calls come; the last of them after `ms`. */

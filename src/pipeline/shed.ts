@@ -2,10 +2,12 @@
  * Overload: which calls are refused at their head, so that those in hand keep their latency. The
  * refusal costs next to nothing: nothing of the call was read, looked up or counted.
  */
-import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
+import type { Exchange } from './call.ts';
 import type { Log } from './log.ts';
+import { Place, type PlaceKind, type PlaceLimits, placeKindOf, Rooms } from './place.ts';
 import type { RequestMemory } from './request-memory.ts';
 
 /** The method that is shed first is shed at this share of the limits. */
@@ -31,19 +33,25 @@ export function isOverload(error: AppError | undefined): boolean {
   return error?.options.logReason === 'OVERLOADED';
 }
 
-export interface ShedOptions {
+/**
+ * Of the codes that fit, the one that clients try again after a while: the official ones give up on
+ * RESOURCE_EXHAUSTED unless they are told when to come back, which nobody knows of streams.
+ */
+const KEY_FULL = new AppError(
+  'UNAVAILABLE',
+  'this key has as many streams open as it may; close one, or try again later',
+  { logReason: 'KEY_STREAMS_FULL' },
+);
+
+export interface ShedOptions extends PlaceLimits {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Log;
   readonly memory: RequestMemory;
-  /** Unary calls under way at a time. */
-  readonly callsMax: number;
-  /** Streams open at a time. */
-  readonly streamsMax: number;
   /** How long calls may wait for their turn, where they wait again and again. */
   readonly lagMsMax: number;
   /** The methods to shed before all others, the first of them first. */
   readonly first: readonly DescMethod[];
-  /** Services that are answered whatever happens. */
+  /** Services whose unary calls are answered whatever happens; their streams, while there are places. */
   readonly never: readonly DescService[];
 }
 
@@ -51,8 +59,7 @@ export class Shed {
   readonly #options: ShedOptions;
   readonly #shares: ReadonlyMap<DescMethod, number>;
   readonly #never: ReadonlySet<DescService>;
-  #calls = 0;
-  #streams = 0;
+  readonly #rooms: Rooms;
   #turnStartedMs: number | undefined;
   #turnEndedMs = Number.NEGATIVE_INFINITY;
   /** When the event loop was last seen to keep up. */
@@ -64,21 +71,41 @@ export class Shed {
     this.#options = options;
     this.#shares = sharesOf(options.first);
     this.#never = new Set(options.never);
+    this.#rooms = new Rooms(options);
   }
 
   /**
-   * Takes a call in hand; the result lets it go.
+   * Takes a call in hand; its place is to be left.
+   * @param address where it comes from
    * @throws AppError UNAVAILABLE when there is too much to do already
    */
-  enter(method: DescMethod): () => void {
-    const isStream = method.methodKind !== 'unary';
-    if (!this.#never.has(method.parent) && this.#isTooMuch(method, isStream)) throw OVERLOADED;
-    if (isStream) this.#streams++;
-    else this.#calls++;
-    return () => {
-      if (isStream) this.#streams--;
-      else this.#calls--;
-    };
+  enter(method: DescMethod, address: string): Place {
+    const network = this.#rooms.networkOf(address);
+    const kind = placeKindOf(method);
+    const isNever = this.#never.has(method.parent);
+    if (kind === 'anonymousStream' && this.#rooms.anonymous.isFull(network)) throw OVERLOADED;
+    if (!isNever && this.#isTooMuch(method, kind)) throw OVERLOADED;
+    return new Place(this.#rooms, isNever && kind === 'call' ? 'none' : kind, network);
+  }
+
+  /**
+   * Reads the one request of a call, which is no call in hand until it is there: what costs its sender
+   * nothing must not take the place of what others wait for.
+   * @throws AppError UNAVAILABLE when too many are awaited, in all or from its network
+   */
+  async read(place: Place, exchange: Pick<Exchange, 'readOne'>): Promise<Message> {
+    if (!place.arriving()) throw OVERLOADED;
+    const request = await exchange.readOne();
+    place.arrived();
+    return request;
+  }
+
+  /**
+   * Counts a stream for its key.
+   * @throws AppError UNAVAILABLE when the key has as many as it may
+   */
+  own(place: Place, keyId: string): void {
+    if (!place.ownedBy(keyId)) throw KEY_FULL;
   }
 
   /** Notes a call that was refused because of the others; the log tells how many, once a second. */
@@ -91,11 +118,11 @@ export class Shed {
    * The order counts where calls compete for this moment. Streams compete for a place that they keep
    * for hours, and the limit of those is meant for each method as it is.
    */
-  #isTooMuch(method: DescMethod, isStream: boolean): boolean {
+  #isTooMuch(method: DescMethod, kind: PlaceKind): boolean {
     const { memory, callsMax, streamsMax } = this.#options;
     const share = this.#shares.get(method) ?? 1;
-    if (isStream && this.#streams >= streamsMax) return true;
-    if (!isStream && this.#calls >= callsMax * share) return true;
+    if (kind === 'stream' && this.#rooms.streams >= streamsMax) return true;
+    if (kind === 'call' && this.#rooms.calls >= callsMax * share) return true;
     return memory.bytes > memory.bytesMax * share || this.#isTooLate(share);
   }
 
@@ -133,8 +160,10 @@ export class Shed {
       {
         reason: 'OVERLOADED',
         refused: this.#refused,
-        calls: this.#calls,
-        streams: this.#streams,
+        calls: this.#rooms.calls,
+        streams: this.#rooms.streams,
+        anonymousStreams: this.#rooms.anonymous.count,
+        arrivingCalls: this.#rooms.arriving.count,
         bufferedBytes: this.#options.memory.bytes,
       },
       'overloaded: calls were refused',

@@ -8,6 +8,8 @@ export const CHUNK_BYTES = 256;
 
 export interface BodyLimits {
   readonly bodyBytesMax: number;
+  /** The same of one message of a stream, which may be held for as long as the stream is open. */
+  readonly streamBodyBytesMax: number;
   /** From the head of the request to the end of its body. */
   readonly requestMsMax: number;
   /** What all bodies together may hold. */
@@ -26,7 +28,7 @@ export function tooLarge(bytesMax: number): AppError {
  */
 export function readBody(
   body: Readable,
-  limits: Omit<BodyLimits, 'memory'>,
+  limits: Pick<BodyLimits, 'bodyBytesMax' | 'requestMsMax'>,
   held: Held,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {

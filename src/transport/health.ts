@@ -2,7 +2,6 @@
 import { create } from '@bufbuild/protobuf';
 import { AppError } from '../domain/errors.ts';
 import {
-  type HealthCheckRequest,
   type HealthCheckResponse,
   HealthCheckResponseSchema,
   HealthListResponseSchema,
@@ -29,7 +28,8 @@ export class Health {
     this.registration = register(HealthService, {
       check: ({ service }) => this.#check(service),
       list: () => create(HealthListResponseSchema, { statuses: this.#all() }),
-      watch: (request, call) => this.#watch(request, call),
+      // Nothing is kept of a name for as long as somebody watches: anyone may send one.
+      watch: ({ service }, call) => this.#watch(this.#names.has(service), call),
     });
   }
 
@@ -44,13 +44,13 @@ export class Health {
     for (const wake of this.#watchers) wake();
   }
 
-  #statusOf(service: string): Status {
-    if (!this.#names.has(service)) return Status.SERVICE_UNKNOWN;
+  #statusOf(isKnown: boolean): Status {
+    if (!isKnown) return Status.SERVICE_UNKNOWN;
     return this.#isServing ? Status.SERVING : Status.NOT_SERVING;
   }
 
   #check(service: string): HealthCheckResponse {
-    const status = this.#statusOf(service);
+    const status = this.#statusOf(this.#names.has(service));
     if (status === Status.SERVICE_UNKNOWN) {
       throw new AppError('ROUTE_NOT_FOUND', 'this server has no such service');
     }
@@ -66,7 +66,7 @@ export class Health {
    * A watcher that is slow to read gets the newest status, not every one in between: what it has
    * not read yet is not kept for it.
    */
-  async *#watch({ service }: HealthCheckRequest, call: Call): AsyncGenerator<HealthCheckResponse> {
+  async *#watch(isKnown: boolean, call: Call): AsyncGenerator<HealthCheckResponse> {
     let wake = () => {};
     const watcher = () => wake();
     this.#watchers.add(watcher);
@@ -78,7 +78,7 @@ export class Health {
     try {
       let sent: Status | undefined;
       while (call.ended === undefined) {
-        const status = this.#statusOf(service);
+        const status = this.#statusOf(isKnown);
         if (status !== sent) {
           sent = status;
           yield create(HealthCheckResponseSchema, { status });

@@ -101,7 +101,11 @@ class Honest implements AsyncDisposable {
         if (answer.statusCode === 200) resolve(JSON.parse(text));
         else reject(new Error(`${path} was answered ${answer.statusCode}: ${text}`));
       });
-      asked.on('error', reject);
+      asked.on('error', (error) => {
+        // A server may close a connection that rests just when it is used again: a client starts anew.
+        if (asked.reusedSocket) resolve(this.#post(path, body, false));
+        else reject(error);
+      });
       asked.end(JSON.stringify(body));
     });
   }

@@ -41,6 +41,10 @@ export function transportAlone(options: TransportAlone): Listener {
   const limits = defaultLimits();
   limits.memory = new RequestMemory(limits.bufferedBytesMax);
   if (bodyBytesMax !== undefined) limits.bodyBytesMax = bodyBytesMax;
+  // The suites stream what they call alone, and nobody shows who calls.
+  limits.streamBodyBytesMax = limits.bodyBytesMax;
+  limits.anonymousStreamsMax = limits.streamsMax;
+  limits.anonymousStreamsPerAddressMax = limits.streamsMax;
   const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' }, pino.destination(2));
   const pipeline = new Pipeline({
     registrations,

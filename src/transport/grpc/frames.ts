@@ -4,7 +4,8 @@ import { gunzip } from 'node:zlib';
 import { AppError } from '../../domain/errors.ts';
 import { CHUNK_BYTES, tooLarge } from '../body.ts';
 
-const PREFIX_BYTES = 5;
+/** What is before each message. */
+export const PREFIX_BYTES = 5;
 /** The message is compressed as `grpc-encoding` says. */
 export const FLAG_COMPRESSED = 1;
 /** gRPC-Web sends its trailers as a last frame in the body. */
@@ -30,10 +31,12 @@ function invalid(message: string): AppError {
   return new AppError('INVALID_REQUEST', message);
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Cuts a byte stream into frames; it holds one frame at most, and that within the limit. */
 export class FrameReader {
   readonly #bytesMax: number;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Buffer = NOTHING;
   #chunks: Buffer[] = [];
   #size = 0;
 
@@ -63,7 +66,8 @@ export class FrameReader {
     this.#gather();
     const data = this.#rest.subarray(PREFIX_BYTES, end);
     const flags = this.#rest[0] ?? 0;
-    this.#rest = this.#rest.subarray(end);
+    // An empty part of it would hold all of it.
+    this.#rest = end === this.#rest.length ? NOTHING : this.#rest.subarray(end);
     return { flags, data };
   }
 

@@ -14,6 +14,7 @@ import {
   type Frame,
   FrameReader,
   frame,
+  PREFIX_BYTES,
   unpack,
 } from './frames.ts';
 
@@ -63,6 +64,7 @@ export class GrpcExchange implements Exchange {
   readonly #limits: BodyLimits;
   readonly #isWeb: boolean;
   readonly #held: Held;
+  readonly #messageBytesMax: number;
   #isStarted = false;
 
   constructor(http: HttpExchange, head: CallHead, limits: BodyLimits) {
@@ -71,15 +73,19 @@ export class GrpcExchange implements Exchange {
     this.#limits = limits;
     this.#isWeb = head.protocol === 'grpc-web';
     this.#held = limits.memory.open();
+    this.#messageBytesMax =
+      head.method === undefined || head.method.methodKind === 'unary'
+        ? limits.bodyBytesMax
+        : Math.min(limits.bodyBytesMax, limits.streamBodyBytesMax);
   }
 
   async readOne(): Promise<Message> {
     const encoding = this.#encoding();
-    const { bodyBytesMax, requestMsMax } = this.#limits;
+    const { requestMsMax } = this.#limits;
     // The limit is the message's, as it is in a stream.
-    const limits = { requestMsMax, bodyBytesMax: bodyBytesMax + 5 };
+    const limits = { requestMsMax, bodyBytesMax: this.#messageBytesMax + PREFIX_BYTES };
     const body = await readBody(this.#http.body, limits, this.#held);
-    const reader = new FrameReader(bodyBytesMax);
+    const reader = new FrameReader(this.#messageBytesMax);
     reader.push(body);
     const first = reader.next();
     const second = first && reader.next();
@@ -89,12 +95,15 @@ export class GrpcExchange implements Exchange {
       const message = `this method takes one message, and ${sent} sent`;
       throw new AppError('MESSAGE_COUNT_WRONG', message);
     }
-    return this.#decode(first, encoding);
+    const message = await this.#decode(first, encoding);
+    // A stream may be open for days, and its one message is small; a unary call soon ends.
+    if (this.#streamsAnswers()) this.#held.set(0);
+    return message;
   }
 
   async *readAll(): AsyncIterable<Message> {
     const encoding = this.#encoding();
-    const reader = new FrameReader(this.#limits.bodyBytesMax);
+    const reader = new FrameReader(this.#messageBytesMax);
     for await (const chunk of this.#chunks()) {
       reader.push(chunk);
       const full = this.#held.set(reader.bytes);
@@ -176,7 +185,7 @@ export class GrpcExchange implements Exchange {
   }
 
   async #decode(received: Frame, encoding: string): Promise<Message> {
-    const data = await unpack(received, encoding, this.#limits.bodyBytesMax);
+    const data = await unpack(received, encoding, this.#messageBytesMax);
     const { input } = this.#method();
     try {
       return fromBinary(input, data);

@@ -25,6 +25,7 @@ import { Listener } from '../listener.ts';
 export const BYTES_MAX = 1 << 20;
 const LIMITS = {
   bodyBytesMax: BYTES_MAX,
+  streamBodyBytesMax: BYTES_MAX,
   requestMsMax: 10_000,
   sniffMsMax: 10_000,
   headerBytesMax: 16_384,
@@ -35,7 +36,16 @@ const LIMITS = {
   streamsPerConnectionMax: 100,
   drainNoticeMs: 50,
 };
-const SHED_LIMITS = { callsMax: 1000, streamsMax: 1000, lagMsMax: 60_000 };
+const SHED_LIMITS = {
+  callsMax: 1000,
+  arrivingCallsMax: 1000,
+  arrivingCallsPerAddressMax: 1000,
+  streamsMax: 1000,
+  streamsPerKeyMax: 1000,
+  anonymousStreamsMax: 1000,
+  anonymousStreamsPerAddressMax: 1000,
+  lagMsMax: 60_000,
+};
 
 function build(): DescService {
   const bytes = '.google.protobuf.BytesValue';

@@ -1,0 +1,165 @@
+/**
+ * The places that calls in hand take, each in the room of its kind: who has shown nothing takes none
+ * of those that others need.
+ */
+import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { networkOf } from '../domain/network.ts';
+import {
+  method as methodContract,
+  Caller as Shown,
+} from '../gen/propusk/contract/v1/contract_pb.js';
+
+/** Addresses whose network is remembered: finding it costs more than all else of a place. */
+const NETWORKS_KEPT_MAX = 10_000;
+
+export interface PlaceLimits {
+  /** Unary calls whose request was read. */
+  readonly callsMax: number;
+  /** Streams whose callers are known, and whose request was read where they have one. */
+  readonly streamsMax: number;
+  readonly streamsPerKeyMax: number;
+  /** Streams of methods whose callers show nothing. */
+  readonly anonymousStreamsMax: number;
+  readonly anonymousStreamsPerAddressMax: number;
+  /** Calls and streams whose one request has not arrived whole. */
+  readonly arrivingCallsMax: number;
+  readonly arrivingCallsPerAddressMax: number;
+}
+
+/** Places in all, and for each name. */
+class Room {
+  readonly #max: number;
+  readonly #eachMax: number;
+  readonly #taken = new Map<string, number>();
+  #count = 0;
+
+  constructor(max: number, eachMax: number) {
+    this.#max = max;
+    this.#eachMax = eachMax;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  isFull(name: string): boolean {
+    return this.#count >= this.#max || (this.#taken.get(name) ?? 0) >= this.#eachMax;
+  }
+
+  /** @param step 1 to take a place, -1 to give it back */
+  add(name: string, step: 1 | -1): void {
+    this.#count += step;
+    const taken = (this.#taken.get(name) ?? 0) + step;
+    if (taken > 0) this.#taken.set(name, taken);
+    else this.#taken.delete(name);
+  }
+}
+
+/**
+ * What a call is counted as. Calls that are never refused are counted nowhere (`none`): they would take
+ * the places of others.
+ */
+export type PlaceKind = 'call' | 'stream' | 'anonymousStream' | 'arriving' | 'none';
+
+/** All rooms of a server. */
+export class Rooms {
+  calls = 0;
+  streams = 0;
+  readonly anonymous: Room;
+  readonly arriving: Room;
+  /** Streams by their key; they have another place too. */
+  readonly keys: Room;
+  readonly #networks = new Map<string, string>();
+
+  constructor(limits: PlaceLimits) {
+    this.anonymous = new Room(limits.anonymousStreamsMax, limits.anonymousStreamsPerAddressMax);
+    this.arriving = new Room(limits.arrivingCallsMax, limits.arrivingCallsPerAddressMax);
+    this.keys = new Room(Number.POSITIVE_INFINITY, limits.streamsPerKeyMax);
+  }
+
+  /** What counts as one place that calls come from. */
+  networkOf(address: string): string {
+    if (!address.includes(':')) return address;
+    const known = this.#networks.get(address);
+    if (known !== undefined) return known;
+    const network = networkOf(address);
+    if (this.#networks.size >= NETWORKS_KEPT_MAX) this.#networks.clear();
+    this.#networks.set(address, network);
+    return network;
+  }
+
+  /** @param step 1 to take a place, -1 to give it back */
+  add(kind: PlaceKind, network: string, step: 1 | -1): void {
+    if (kind === 'call') this.calls += step;
+    else if (kind === 'stream') this.streams += step;
+    else if (kind === 'arriving') this.arriving.add(network, step);
+    else if (kind === 'anonymousStream') this.anonymous.add(network, step);
+  }
+}
+
+/** What the calls of a method count as once they are in hand. */
+export function placeKindOf(method: DescMethod): PlaceKind {
+  if (method.methodKind === 'unary') return 'call';
+  const isAnonymous = getOption(method, methodContract).caller === Shown.UNSPECIFIED;
+  return isAnonymous ? 'anonymousStream' : 'stream';
+}
+
+/** The place of one call. Nothing that is said of it counts after it was left. */
+export class Place {
+  readonly #rooms: Rooms;
+  readonly #kind: PlaceKind;
+  readonly #network: string;
+  #at: PlaceKind;
+  #isLeft = false;
+  #keyId: string | undefined;
+
+  constructor(rooms: Rooms, kind: PlaceKind, network: string) {
+    this.#rooms = rooms;
+    this.#kind = kind;
+    this.#network = network;
+    this.#at = kind;
+    rooms.add(kind, network, 1);
+  }
+
+  /**
+   * Says that the one request of the call is waited for from now on.
+   * @returns false when too many others are
+   */
+  arriving(): boolean {
+    const isCounted = this.#kind === 'call' || this.#kind === 'stream';
+    if (this.#isLeft || !isCounted) return true;
+    if (this.#rooms.arriving.isFull(this.#network)) return false;
+    this.#move('arriving');
+    return true;
+  }
+
+  /** Says that the request is there. */
+  arrived(): void {
+    if (!this.#isLeft) this.#move(this.#kind);
+  }
+
+  /**
+   * Says whose stream this is.
+   * @returns false when the key has as many as it may
+   */
+  ownedBy(keyId: string): boolean {
+    if (this.#isLeft) return true;
+    if (this.#rooms.keys.isFull(keyId)) return false;
+    this.#rooms.keys.add(keyId, 1);
+    this.#keyId = keyId;
+    return true;
+  }
+
+  leave(): void {
+    this.#move('none');
+    this.#isLeft = true;
+    if (this.#keyId !== undefined) this.#rooms.keys.add(this.#keyId, -1);
+  }
+
+  #move(to: PlaceKind): void {
+    if (to === this.#at) return;
+    this.#rooms.add(this.#at, this.#network, -1);
+    this.#rooms.add(to, this.#network, 1);
+    this.#at = to;
+  }
+}
