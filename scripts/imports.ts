@@ -92,8 +92,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   ops: { all: ['store', 'domain', 'node:', '@peculiar/x509', 'reflect-metadata'] },
   gen: { all: [PROTOBUF] },
-  'settings.ts': { all: ['domain'] },
-  'config.ts': { all: ['settings.ts', 'domain', 'commander'] },
+  'setting.ts': { all: ['domain'] },
+  'settings.ts': { all: ['setting.ts', 'domain'] },
+  'config.ts': { all: ['setting.ts', 'settings.ts', 'domain', 'commander'] },
   'administration.ts': {
     all: ['domain', 'store', 'counters', 'grants', 'service', 'pipeline', 'gen', PROTOBUF],
   },

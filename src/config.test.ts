@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Config, ConfigError, readCommandLine } from './config.ts';
-import { type Mode, SETTINGS, type Setting } from './settings.ts';
+import type { Mode, Setting } from './setting.ts';
+import { SETTINGS } from './settings.ts';
 
 type Env = Record<string, string>;
 

@@ -3,7 +3,8 @@
  * with all the others that are bad, never alone.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { BadSetting, type Mode, SETTINGS, type Setting } from './settings.ts';
+import { BadSetting, type Mode, type Setting } from './setting.ts';
+import { SETTINGS } from './settings.ts';
 
 type Settings = typeof SETTINGS;
 type ValueOf<S> = S extends { repeatable: true; read: (text: string) => infer T }

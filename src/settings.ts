@@ -1,108 +1,19 @@
 /** Every setting, one row each: its flag, what it falls back to, and how its text is read. */
-import { parseDuration } from './domain/duration.ts';
-import { type Network, parseNetwork } from './domain/network.ts';
-
-export type Mode = 'dev' | 'serve';
-
-/** Where connections are taken. */
-export interface Address {
-  /** Without the brackets of an IPv6 address. */
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface Setting<T> {
-  /** As commander writes it: `--listen <host:port>`. */
-  readonly flags: string;
-  readonly help: string;
-  /** Text that is read when nothing is given; undefined: the value is then undefined. */
-  readonly fallback?: string;
-  readonly repeatable?: boolean;
-  /** Where it exists; both when left out. */
-  readonly mode?: Mode;
-  readonly group?: string;
-  /** Reads the text; throws a sentence about what is wrong with it. */
-  readonly read: (text: string) => T;
-}
-
-/** What is wrong with a setting's text. */
-export class BadSetting extends Error {}
-
-function text(value: string): string {
-  if (value === '') throw new BadSetting('is empty');
-  return value;
-}
-
-function flag(value: string): boolean {
-  if (/^(1|true|yes|on)$/i.test(value)) return true;
-  if (/^(0|false|no|off)$/i.test(value)) return false;
-  throw new BadSetting(`"${value}" is neither true nor false`);
-}
-
-function address(value: string): Address {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined || host === '' || Number(port) > 65_535) {
-    throw new BadSetting(`"${value}" is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080`);
-  }
-  return { host, port: Number(port) };
-}
-
-function databaseUrl(value: string): string {
-  if (/^sqlite:.+/.test(value)) return value;
-  throw new BadSetting(`"${value}" is not a database URL, such as sqlite:data/propusk.db`);
-}
-
-function sessionTtl(value: string): number {
-  const ms = parseDuration(value);
-  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 15m3s`);
-  if (ms < 5000) throw new BadSetting(`"${value}" is too short; a session lives at least 5s`);
-  if (ms % 1000 !== 0) throw new BadSetting(`"${value}" is not whole seconds`);
-  if (ms > 365 * 86_400_000) throw new BadSetting(`"${value}" is too long; at most 365d`);
-  return ms / 1000;
-}
-
-function retention(value: string): number {
-  const ms = parseDuration(value);
-  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 400d`);
-  if (ms < 3_600_000) throw new BadSetting(`"${value}" is too short; at least 1h`);
-  return ms;
-}
-
-function count(value: string): number {
-  const number = Number(value);
-  if (/^\d+$/.test(value) && number > 0 && number <= 2 ** 31 - 1) return number;
-  throw new BadSetting(`"${value}" is not a whole number from 1 to ${2 ** 31 - 1}`);
-}
-
-function origin(value: string): string {
-  if (URL.canParse(value) && new URL(value).origin === value) return value;
-  throw new BadSetting(`"${value}" is not an origin, such as https://example.org`);
-}
-
-function network(value: string): Network {
-  const read = parseNetwork(value);
-  if (typeof read === 'string') throw new BadSetting(`"${value}" ${read}`);
-  return read;
-}
-
-function logLevel(value: string): string {
-  const levels = ['debug', 'info', 'warn', 'error', 'silent'];
-  if (levels.includes(value)) return value;
-  throw new BadSetting(`"${value}" is none of ${levels.join(', ')}`);
-}
-
-function orders(value: string): 'paper' | 'off' {
-  if (value === 'paper' || value === 'off') return value;
-  throw new BadSetting(`"${value}" is neither paper nor off`);
-}
-
-function hostName(value: string): string {
-  const isName =
-    /^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/.test(value) && value.length < 64;
-  if (isName || /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/.test(value)) return value;
-  throw new BadSetting(`"${value}" is neither a host name nor an IP address`);
-}
+import {
+  address,
+  count,
+  databaseUrl,
+  flag,
+  hostName,
+  logLevel,
+  network,
+  orders,
+  origin,
+  retention,
+  type Setting,
+  sessionTtl,
+  text,
+} from './setting.ts';
 
 function setting<const S extends Setting<unknown>>(row: S): S {
   return row;

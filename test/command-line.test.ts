@@ -6,7 +6,8 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { SERVER_COMMANDS } from '../cli/server-commands.ts';
 import { DATABASE_COMMANDS } from '../src/database-commands.ts';
-import { SETTINGS, type Setting } from '../src/settings.ts';
+import type { Setting } from '../src/setting.ts';
+import { SETTINGS } from '../src/settings.ts';
 import { Rest1Client } from './clients/rest.ts';
 import { runProgram, startDev, temporaryFolder } from './start.ts';
 

@@ -15,7 +15,8 @@ import { AuthService } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb
 import { parseFault } from '../../src/pipeline/faults.ts';
 import { RequestMemory } from '../../src/pipeline/request-memory.ts';
 import { parseTraceparent } from '../../src/pipeline/trace-context.ts';
-import { BadSetting, SETTINGS, type Setting } from '../../src/settings.ts';
+import { BadSetting, type Setting } from '../../src/setting.ts';
+import { SETTINGS } from '../../src/settings.ts';
 import { readBody } from '../../src/transport/body.ts';
 import { type Frame, FrameReader, frame, unpack } from '../../src/transport/grpc/frames.ts';
 import { flavourOf } from '../../src/transport/grpc/grpc.ts';

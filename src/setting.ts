@@ -1,0 +1,117 @@
+/** What a setting is, and how the texts of settings are read: each reader throws BadSetting. */
+import { parseDuration } from './domain/duration.ts';
+import { type Network, parseNetwork } from './domain/network.ts';
+
+export type Mode = 'dev' | 'serve';
+
+/** Where connections are taken. */
+export interface Address {
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Setting<T> {
+  /** As commander writes it: `--listen <host:port>`. */
+  readonly flags: string;
+  readonly help: string;
+  /** Text that is read when nothing is given; undefined: the value is then undefined. */
+  readonly fallback?: string;
+  readonly repeatable?: boolean;
+  /** Where it exists; both when left out. */
+  readonly mode?: Mode;
+  readonly group?: string;
+  /** Reads the text; throws a sentence about what is wrong with it. */
+  readonly read: (text: string) => T;
+}
+
+/** What is wrong with a setting's text. */
+export class BadSetting extends Error {}
+
+/** Anything but nothing. */
+export function text(value: string): string {
+  if (value === '') throw new BadSetting('is empty');
+  return value;
+}
+
+/** true or false, in the usual words. */
+export function flag(value: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  if (/^(0|false|no|off)$/i.test(value)) return false;
+  throw new BadSetting(`"${value}" is neither true nor false`);
+}
+
+/** HOST:PORT. */
+export function address(value: string): Address {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(value) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || host === '' || Number(port) > 65_535) {
+    throw new BadSetting(`"${value}" is not HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080`);
+  }
+  return { host, port: Number(port) };
+}
+
+/** sqlite:PATH. */
+export function databaseUrl(value: string): string {
+  if (/^sqlite:.+/.test(value)) return value;
+  throw new BadSetting(`"${value}" is not a database URL, such as sqlite:data/propusk.db`);
+}
+
+/** A duration, as whole seconds. */
+export function sessionTtl(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 15m3s`);
+  if (ms < 5000) throw new BadSetting(`"${value}" is too short; a session lives at least 5s`);
+  if (ms % 1000 !== 0) throw new BadSetting(`"${value}" is not whole seconds`);
+  if (ms > 365 * 86_400_000) throw new BadSetting(`"${value}" is too long; at most 365d`);
+  return ms / 1000;
+}
+
+/** A duration, as milliseconds. */
+export function retention(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === undefined) throw new BadSetting(`"${value}" is not a duration, such as 400d`);
+  if (ms < 3_600_000) throw new BadSetting(`"${value}" is too short; at least 1h`);
+  return ms;
+}
+
+/** A whole number, at least 1. */
+export function count(value: string): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number > 0 && number <= 2 ** 31 - 1) return number;
+  throw new BadSetting(`"${value}" is not a whole number from 1 to ${2 ** 31 - 1}`);
+}
+
+/** Of a page, as browsers send it. */
+export function origin(value: string): string {
+  if (URL.canParse(value) && new URL(value).origin === value) return value;
+  throw new BadSetting(`"${value}" is not an origin, such as https://example.org`);
+}
+
+/** An IP address or CIDR. */
+export function network(value: string): Network {
+  const read = parseNetwork(value);
+  if (typeof read === 'string') throw new BadSetting(`"${value}" ${read}`);
+  return read;
+}
+
+/** One of pino's. */
+export function logLevel(value: string): string {
+  const levels = ['debug', 'info', 'warn', 'error', 'silent'];
+  if (levels.includes(value)) return value;
+  throw new BadSetting(`"${value}" is none of ${levels.join(', ')}`);
+}
+
+/** Where orders go. */
+export function orders(value: string): 'paper' | 'off' {
+  if (value === 'paper' || value === 'off') return value;
+  throw new BadSetting(`"${value}" is neither paper nor off`);
+}
+
+/** A host name or an IP address. */
+export function hostName(value: string): string {
+  const isName =
+    /^(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$/.test(value) && value.length < 64;
+  if (isName || /^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*$/.test(value)) return value;
+  throw new BadSetting(`"${value}" is neither a host name nor an IP address`);
+}
