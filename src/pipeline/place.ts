@@ -11,6 +11,8 @@ import {
 
 /** Addresses whose network is remembered: finding it costs more than all else of a place. */
 const NETWORKS_KEPT_MAX = 10_000;
+/** Names without a place that are remembered, beside as many as have one. */
+const IDLE_NAMES_MAX = 1000;
 
 export interface PlaceLimits {
   /** Unary calls whose request was read. */
@@ -30,8 +32,9 @@ export interface PlaceLimits {
 class Room {
   readonly #max: number;
   readonly #eachMax: number;
-  readonly #taken = new Map<string, number>();
+  readonly #each = new Map<string, { taken: number }>();
   #count = 0;
+  #sweepAt = IDLE_NAMES_MAX;
 
   constructor(max: number, eachMax: number) {
     this.#max = max;
@@ -43,15 +46,25 @@ class Room {
   }
 
   isFull(name: string): boolean {
-    return this.#count >= this.#max || (this.#taken.get(name) ?? 0) >= this.#eachMax;
+    return this.#count >= this.#max || (this.#each.get(name)?.taken ?? 0) >= this.#eachMax;
   }
 
   /** @param step 1 to take a place, -1 to give it back */
   add(name: string, step: 1 | -1): void {
     this.#count += step;
-    const taken = (this.#taken.get(name) ?? 0) + step;
-    if (taken > 0) this.#taken.set(name, taken);
-    else this.#taken.delete(name);
+    const own = this.#each.get(name) ?? this.#begin(name);
+    own.taken += step;
+  }
+
+  /** Names without a place go when there are many: most come back at once, and to forget is costly. */
+  #begin(name: string): { taken: number } {
+    if (this.#each.size >= this.#sweepAt) {
+      for (const [other, { taken }] of this.#each) if (taken === 0) this.#each.delete(other);
+      this.#sweepAt = 2 * this.#each.size + IDLE_NAMES_MAX;
+    }
+    const own = { taken: 0 };
+    this.#each.set(name, own);
+    return own;
   }
 }
 

@@ -159,6 +159,16 @@ test('requests that are awaited are no calls in hand, and are limited in all and
   for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.2', '192.0.2.2']) begin(address);
 });
 
+test('places are kept by name, however many names come and go', () => {
+  const { shed } = make({ anonymousStreamsMax: 10_000 });
+  const { watch } = Health.method;
+  const [stays] = [shed.enter(watch, ADDRESS), shed.enter(watch, ADDRESS)];
+  for (let i = 0; i < 5000; i++) shed.enter(watch, `198.51.${i >> 8}.${i & 255}`).leave();
+  assert.throws(() => shed.enter(watch, ADDRESS), { reason: 'UNAVAILABLE' });
+  stays?.leave();
+  shed.enter(watch, ADDRESS);
+});
+
 test('a key has so many streams, and its place back when one ends', async () => {
   const { shed } = make();
   const open = (keyId: string) => {
