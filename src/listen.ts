@@ -65,7 +65,7 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
   const isDev = config.mode === 'dev';
   const health = new Health(offered(contract).map(({ service }) => service.typeName));
   const services = servicesOf(config, contract, health);
-  const memory = new RequestMemory(config.bufferedBytesMax);
+  const memory = new RequestMemory(config.bufferedBytesMax, config.bufferedBytesPerAddressMax);
   // One for all ports, so that what is refused for the sake of the whole counts the whole.
   const shed = shedOf(config, parts, memory, health);
   const [pipeline, internalPipeline] = [services.public, services.internal].map(({ called }) =>

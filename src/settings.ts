@@ -177,6 +177,11 @@ export const SETTINGS = {
     256 << 20,
     'bytes of all requests in memory at a time',
   ),
+  bufferedBytesPerAddressMax: limit(
+    '--buffered-bytes-per-address-max <n>',
+    64 << 20,
+    'the same from one address',
+  ),
   addressCallsMax: limit(
     '--address-calls-max <n>',
     200,

@@ -1,5 +1,6 @@
 /** How many bytes of requests are held in memory, on all connections together. */
 import { AppError } from '../domain/errors.ts';
+import { networkOf } from '../domain/network.ts';
 
 /**
  * A call that holds no more than this is never refused for what others hold: bodies that large
@@ -19,10 +20,15 @@ const OVER = new AppError('CANCELLED', 'the call is over');
 
 export class RequestMemory {
   readonly bytesMax: number;
+  readonly #bytesPerAddressMax: number;
   #bytes = 0;
+  /** What calls that are not small hold, by the network that they come from. */
+  readonly #largeOf = new Map<string, number>();
 
-  constructor(bytesMax: number) {
+  /** @param bytesPerAddressMax that calls from one address may hold, so that others have room too */
+  constructor(bytesMax: number, bytesPerAddressMax = bytesMax) {
     this.bytesMax = bytesMax;
+    this.#bytesPerAddressMax = bytesPerAddressMax;
   }
 
   /** Held now, in all. */
@@ -30,15 +36,28 @@ export class RequestMemory {
     return this.#bytes;
   }
 
-  /** What one call holds; nothing at first. */
-  open(): Held {
+  /** What one call holds; nothing at first. @param address where it comes from */
+  open(address: string): Held {
     return new Held((own, more) => {
-      const isFull = this.#bytes + more > this.bytesMax;
-      if (more > 0 && isFull && own + more > SMALL_BYTES) return false;
+      const large = largePart(own + more) - largePart(own);
+      if (large > 0 && this.#bytes + more > this.bytesMax) return false;
+      if (large !== 0 && !this.#addLarge(networkOf(address), large)) return false;
       this.#bytes += more;
       return true;
     });
   }
+
+  #addLarge(network: string, more: number): boolean {
+    const bytes = (this.#largeOf.get(network) ?? 0) + more;
+    if (more > 0 && bytes > this.#bytesPerAddressMax) return false;
+    if (bytes === 0) this.#largeOf.delete(network);
+    else this.#largeOf.set(network, bytes);
+    return true;
+  }
+}
+
+function largePart(bytes: number): number {
+  return bytes > SMALL_BYTES ? bytes : 0;
 }
 
 /** The bytes that one call holds, until it gives them back. */

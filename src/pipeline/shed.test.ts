@@ -241,7 +241,7 @@ test('lag: a loop that had nothing to do in between keeps up', async () => {
 
 test('request bytes in memory count too', () => {
   const { shed, memory } = make();
-  const held = memory.open();
+  const held = memory.open('127.0.0.1');
   held.set(51 * KIB);
   assert.deepEqual(shedNow(shed), ['GetUsageMetrics']);
   held.set(76 * KIB);
@@ -268,7 +268,11 @@ test('the log tells of what was shed at once, then once a second with the count'
 
 test('memory: a call that would pass the limit is refused, a small one never', () => {
   const memory = new RequestMemory(100 * KIB);
-  const [large, other, small] = [memory.open(), memory.open(), memory.open()];
+  const [large, other, small] = [
+    memory.open('127.0.0.1'),
+    memory.open('127.0.0.1'),
+    memory.open('127.0.0.1'),
+  ];
   assert.equal(large.set(60 * KIB), undefined);
   assert.equal(isOverload(other.set(41 * KIB)), true);
   assert.equal(memory.bytes, 60 * KIB);
@@ -281,9 +285,22 @@ test('memory: a call that would pass the limit is refused, a small one never', (
   assert.equal(memory.bytes, 0);
 });
 
+test('memory: one address takes only so much of it, and others have room', () => {
+  const memory = new RequestMemory(100 * KIB, 40 * KIB);
+  const [one, two] = [memory.open('2001:db8::1'), memory.open('2001:db8::2')];
+  assert.equal(one.set(30 * KIB), undefined);
+  // The network of one user.
+  assert.equal(isOverload(two.set(11 * KIB)), true);
+  assert.equal(two.set(4 * KIB), undefined);
+  assert.equal(memory.open('192.0.2.1').set(40 * KIB), undefined);
+  assert.equal(isOverload(memory.open('192.0.2.2').set(40 * KIB)), true);
+  one.release();
+  assert.equal(two.set(40 * KIB), undefined);
+});
+
 test('memory: what is released is given back once, tells its reader, and takes no more', () => {
   const memory = new RequestMemory(100 * KIB);
-  const held = memory.open();
+  const held = memory.open('127.0.0.1');
   const reasons: string[] = [];
   held.onRelease(({ reason }) => reasons.push(reason));
   held.set(10 * KIB);

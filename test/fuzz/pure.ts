@@ -228,7 +228,7 @@ async function body(random: Random): Promise<void> {
   const bytes = random.bytes(random.below(200));
   const bodyBytesMax = random.between(1, 200);
   const stream = Readable.from(pieces(random, bytes, 6));
-  const held = memory.open();
+  const held = memory.open('127.0.0.1');
   const read = readBody(stream, { bodyBytesMax, requestMsMax: 5000 }, held);
   if (random.oneIn(8)) stream.destroy(random.oneIn(2) ? new Error('gone') : undefined);
   const got = await read.catch((error) =>

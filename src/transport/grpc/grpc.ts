@@ -72,7 +72,7 @@ export class GrpcExchange implements Exchange {
     this.#http = http;
     this.#limits = limits;
     this.#isWeb = head.protocol === 'grpc-web';
-    this.#held = limits.memory.open();
+    this.#held = limits.memory.open(head.remoteAddress);
     this.#messageBytesMax =
       head.method === undefined || head.method.methodKind === 'unary'
         ? limits.bodyBytesMax

@@ -33,7 +33,7 @@ export class RestExchange implements Exchange {
     this.#limits = limits;
     this.#match = match;
     this.#errorHeaders = errorHeaders;
-    this.#held = limits.memory.open();
+    this.#held = limits.memory.open(head.remoteAddress);
   }
 
   async readOne(): Promise<Message> {
