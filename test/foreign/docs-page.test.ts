@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { startDev } from '../start.ts';
+import { until } from '../wait.ts';
 import { type Browser, startBrowser } from './browser.ts';
 
 let server: Awaited<ReturnType<typeof startDev>>;
@@ -93,6 +94,16 @@ test('a schema unfolds down to the values of its enums', async () => {
   const schema = page.locator('section.models [data-json-schema-level="0"]').filter({
     has: page.getByText('TokenDetailsResponse', { exact: true }),
   });
+  // A long list holds no more than what is in view.
+  await until(
+    'the schema in the list',
+    async () => {
+      if ((await schema.count()) > 0) return true;
+      await page.locator('.models-scroll').evaluate((list) => list.scrollBy(0, 200));
+      return false;
+    },
+    60_000,
+  );
   await schema.getByText('Expand all').first().click();
   await schema.getByText('"QUOTE_LEVEL_DEPTH_OF_MARKET"').waitFor();
   assert.deepEqual(errors, []);
