@@ -70,7 +70,9 @@ for (const [kind, args] of [
     let server: InProcess;
     let passed = 0;
     before(async () => {
-      server = await startHere(args, { extraServices: [registration] });
+      server = await startHere([...args, '--stream-body-bytes-max', '1048576'], {
+        extraServices: [registration],
+      });
     });
     after(async () => {
       await server.stop();

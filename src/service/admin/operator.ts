@@ -52,8 +52,20 @@ function readRole(role: Role, fields: Fields): OperatorRole {
 
 function readEnd(expiresAt: Timestamp | undefined, nowMs: number, fields: Fields): number {
   const endsAtMs = fields.instant('expires_at', expiresAt) ?? nowMs + LIFE_MS;
+  if (endsAtMs <= nowMs) fields.refuse('expires_at', 'is over already');
   if (endsAtMs > nowMs + LIFE_MS_MAX) fields.refuse('expires_at', 'is more than a year from now');
   return endsAtMs;
+}
+
+/** An end that is left as it is may be one that could not be set now. */
+function endOf(
+  expiresAt: Timestamp | undefined,
+  before: number | null,
+  nowMs: number,
+  fields: Fields,
+): number | null {
+  const given = fields.instant('expires_at', expiresAt) ?? null;
+  return given === before ? before : readEnd(expiresAt, nowMs, fields);
 }
 
 function shapeAt(now: () => number): Shape<'operator', typeof OperatorSchema> {
@@ -66,7 +78,7 @@ function shapeAt(now: () => number): Shape<'operator', typeof OperatorSchema> {
       ...base,
       name: fields.text('name', name),
       role: readRole(role, fields),
-      expiresAtMs: readEnd(expiresAt, now(), fields),
+      expiresAtMs: endOf(expiresAt, base.expiresAtMs, now(), fields),
     }),
   };
 }

@@ -168,6 +168,18 @@ const TAMPERED: readonly (readonly [what: string, sql: string, fault: RegExp])[]
     /^the log had begun/,
   ],
   [
+    'a log that is made never to have begun',
+    `DELETE FROM audit;
+     DELETE FROM audit_point WHERE name = 'checkpoint';
+     UPDATE audit_point SET writer = '', hash = '', mac = '' WHERE name = 'head'`,
+    /^the log has not begun, and nothing is known/,
+  ],
+  [
+    'an account that no entry has made',
+    'UPDATE account SET version = 0',
+    /^account \S+ was made by no entry/,
+  ],
+  [
     'an entry without its HMAC',
     'UPDATE audit SET mac = NULL WHERE sequence = 4',
     /^entry 4 is not as it was written/,

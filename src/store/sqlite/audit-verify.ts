@@ -111,6 +111,11 @@ function notBegun(db: Connection, faults: Faults, since: SealedPoint | undefined
   );
   if ((old?.chained ?? 0) > 0)
     faults.add('the log had begun, and is made to look as if it had not');
+  // Nothing in the file tells a database from before there were chains from one made to look so.
+  const holdsAny = KINDS.some((kind) => listResources(db, kind, { limit: 1 }).length > 0);
+  if (holdsAny || (old?.entries ?? 0) > 0) {
+    faults.add('the log has not begun, and nothing is known of what there is; a server begins it');
+  }
   if (since !== undefined) faults.add('the log has not begun, and the head given is that of one');
   const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
   return { faults: faults.all(), entries: 0, unchained, checkpoint: 0, head: undefined };
@@ -215,6 +220,10 @@ function checkResources(
         const target = `${kind}:${stored.id}`;
         const last = newest.get(target) ?? checkpoint;
         newest.delete(target);
+        if (stored.version < 1) {
+          faults.add(`${kind} ${stored.id} was made by no entry`);
+          continue;
+        }
         if (stored.version <= checkpoint && last === checkpoint) continue;
         if (last === 'deleted') {
           faults.add(`${kind} ${stored.id} was deleted, and is there again`);
