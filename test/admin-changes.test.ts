@@ -6,6 +6,8 @@ import { AccountService } from '../src/gen/propusk/admin/v1/account_service_pb.j
 import { type AuditEntry, AuditService } from '../src/gen/propusk/admin/v1/audit_service_pb.js';
 import { ClientService } from '../src/gen/propusk/admin/v1/client_service_pb.js';
 import { KeyService } from '../src/gen/propusk/admin/v1/key_service_pb.js';
+import { OperatorService } from '../src/gen/propusk/admin/v1/operator_service_pb.js';
+import { Role } from '../src/gen/propusk/contract/v1/contract_pb.js';
 import { AdministeredServer, makeClient, makeKey } from './administration.ts';
 import { failureOf } from './clients/client.ts';
 import { unique } from './start.ts';
@@ -50,6 +52,24 @@ test('an update changes the fields that are named, and no others', async () => {
       operator.call(updateKey, { key: { id }, updateMask: { paths: ['label', 'labels'] } }),
     );
     assert.match(failure.message, /^update_mask names "labels"/);
+  }
+});
+
+test('an update leaves the end of an operator as it is, unless it is named', async () => {
+  const owner = scene.as('owner');
+  const { createOperator, updateOperator } = OperatorService.method;
+  const request = { operator: { name: 'Anna', role: Role.VIEWER } };
+  const { operator } = await owner.call(createOperator, request);
+  assert.ok(operator);
+  const change = (paths: string[], expiresAt?: { seconds: bigint }) => {
+    const given = { id: operator.id, name: 'Anne', ...(expiresAt && { expiresAt }) };
+    return owner.call(updateOperator, { operator: given, updateMask: { paths } });
+  };
+  const named = await change(['name'], { seconds: 1n });
+  assert.deepEqual([named.name, named.expiresAt], ['Anne', operator.expiresAt]);
+  for (const seconds of [1n, 10_000_000_000n]) {
+    const failure = await failureOf(change(['expires_at'], { seconds }));
+    assert.match(failure.message, /^operator\.expires_at is (over already|more than a year)/);
   }
 });
 
