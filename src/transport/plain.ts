@@ -76,7 +76,9 @@ export function contractPages({ services, info, hasDocs }: ContractPagesOptions)
   routes.set('/openapi.json', () => {
     if (document === undefined) {
       const image = readFileSync(new URL('../gen/contract.binpb', import.meta.url));
-      document = jsonPage(200, openapi(services, readComments(image), info));
+      const page = jsonPage(200, openapi(services, readComments(image), info));
+      // As bytes, which all answers share: a text would be encoded anew for each, and kept until it is read.
+      document = { ...page, body: Buffer.from(String(page.body)) };
     }
     return document;
   });

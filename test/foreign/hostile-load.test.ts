@@ -182,7 +182,7 @@ test('a flood is cut or borne', { concurrency: true }, async (t) => {
               `${answered} honest calls answered, at most ${honest.peakMiB.toFixed(0)} MiB\n`,
           );
           if (what.mustBeCut) assert.equal(cut, fared.length);
-          assert.ok(honest.peakMiB < 450, `${honest.peakMiB} MiB`);
+          assert.ok(honest.peakMiB < 550, `${honest.peakMiB} MiB`);
         });
       }
     }),
