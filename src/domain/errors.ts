@@ -58,6 +58,10 @@ const TABLE = {
   READONLY_SESSION: { code: Code.PERMISSION_DENIED },
   /** The account is readonly, and the call would trade. */
   READONLY_ACCOUNT: { code: Code.PERMISSION_DENIED },
+  /** What is granted of the market does not reach the quote level that is asked for. */
+  QUOTE_LEVEL_TOO_LOW: { code: Code.PERMISSION_DENIED },
+  /** Market data of the market is forbidden. */
+  ACCESS_FORBIDDEN: { code: Code.PERMISSION_DENIED },
   /** The account has no such order. */
   ORDER_NOT_FOUND: { code: Code.NOT_FOUND },
   /** Nothing of the order is left to cancel. */

@@ -1,7 +1,14 @@
 /** What a key may do at an instant, worked out from the records. */
 import { AppError } from './errors.ts';
 import type { Holdings, Subscription } from './model.ts';
-import { joinPermissions, type Permission } from './permission.ts';
+import {
+  decide,
+  joinPermissions,
+  type Market,
+  type Permission,
+  QuoteLevel,
+  reaches,
+} from './permission.ts';
 
 export interface Grant {
   readonly keyId: string;
@@ -82,4 +89,24 @@ export function checkTrade(grant: Grant, accountId: string): void {
   if (grant.readonlyAccountIds.includes(accountId)) {
     throw new AppError('READONLY_ACCOUNT', 'the account is readonly; trade on another');
   }
+}
+
+/**
+ * Lets the holder of a grant see a market at `wanted` or more; UNSPECIFIED: at whatever there is.
+ * @returns the permission that shows it the earliest; where any level will do, the highest
+ * @throws AppError ACCESS_FORBIDDEN or QUOTE_LEVEL_TOO_LOW
+ */
+export function checkMarketData(grant: Grant, market: Market, wanted: QuoteLevel): Permission {
+  const decided = decide(grant.permissions, market);
+  if (decided[0]?.quoteLevel === QuoteLevel.ACCESS_FORBIDDEN) {
+    throw new AppError('ACCESS_FORBIDDEN', `market data of ${market.mic} is forbidden`);
+  }
+  const enough = decided.filter(({ quoteLevel }) => reaches(quoteLevel, wanted));
+  // By level, the highest first; of those that are joined, a lower one is there only if it is earlier.
+  const found = wanted === QuoteLevel.UNSPECIFIED ? enough[0] : enough.at(-1);
+  if (found !== undefined) return found;
+  throw new AppError(
+    'QUOTE_LEVEL_TOO_LOW',
+    `what is granted of ${market.mic} does not reach the quote level; subscribe to a plan that does`,
+  );
 }

@@ -92,3 +92,8 @@ export function decide(granted: Iterable<Permission>, market: Market): Permissio
   const kind = matching[0]?.conditionKind;
   return matching.filter(({ conditionKind }) => conditionKind === kind);
 }
+
+/** True where who sees `level` sees at least what `wanted` shows; nobody sees what is forbidden. */
+export function reaches(level: QuoteLevel, wanted: QuoteLevel): boolean {
+  return level !== QuoteLevel.ACCESS_FORBIDDEN && RANK[level] >= RANK[wanted];
+}

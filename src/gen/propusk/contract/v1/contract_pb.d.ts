@@ -57,6 +57,13 @@ export declare type MethodContract = Message<"propusk.contract.v1.MethodContract
    * @generated from field: propusk.contract.v1.Role role = 5;
    */
   role: Role;
+
+  /**
+   * How much of a market the caller must be let see, where `access` is ACCESS_MARKET_DATA.
+   *
+   * @generated from field: propusk.contract.v1.QuoteLevel quote_level = 6;
+   */
+  quoteLevel: QuoteLevel;
 };
 
 /**
@@ -140,12 +147,67 @@ export enum Access {
    * @generated from enum value: ACCESS_TRADE = 2;
    */
   TRADE = 2,
+
+  /**
+   * Market data, at the method's `quote_level` at the least, of the market of the request's field
+   * `symbol` (TICKER@MIC) or `mic`; else QUOTE_LEVEL_TOO_LOW, or ACCESS_FORBIDDEN where it is forbidden.
+   *
+   * @generated from enum value: ACCESS_MARKET_DATA = 3;
+   */
+  MARKET_DATA = 3,
 }
 
 /**
  * Describes the enum propusk.contract.v1.Access.
  */
 export declare const AccessSchema: GenEnum<Access>;
+
+/**
+ * How much of a market somebody sees: the levels of the public contract, by its numbers.
+ *
+ * @generated from enum propusk.contract.v1.QuoteLevel
+ */
+export enum QuoteLevel {
+  /**
+   * Nothing.
+   *
+   * @generated from enum value: QUOTE_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The last price.
+   *
+   * @generated from enum value: QUOTE_LEVEL_LAST_PRICE = 1;
+   */
+  LAST_PRICE = 1,
+
+  /**
+   * The best bid and offer.
+   *
+   * @generated from enum value: QUOTE_LEVEL_BEST_BID_OFFER = 2;
+   */
+  BEST_BID_OFFER = 2,
+
+  /**
+   * The aggregated book.
+   *
+   * @generated from enum value: QUOTE_LEVEL_DEPTH_OF_MARKET = 3;
+   */
+  DEPTH_OF_MARKET = 3,
+
+  /**
+   * The full book.
+   *
+   * @generated from enum value: QUOTE_LEVEL_DEPTH_OF_BOOK = 4;
+   */
+  DEPTH_OF_BOOK = 4,
+}
+
+/**
+ * Describes the enum propusk.contract.v1.QuoteLevel.
+ */
+export declare const QuoteLevelSchema: GenEnum<QuoteLevel>;
 
 /**
  * What an operator may do: what its role says, and all that the roles before it may.
@@ -161,7 +223,7 @@ export enum Role {
   UNSPECIFIED = 0,
 
   /**
-   * Ask whether the server is there; for programs.
+   * Ask what tokens may do, and whether the server is there; for programs.
    *
    * @generated from enum value: ROLE_SERVICE = 1;
    */

@@ -12,7 +12,7 @@ import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
  * Describes the file propusk/contract/v1/contract.proto.
  */
 export const file_propusk_contract_v1_contract = /*@__PURE__*/
-  fileDesc("CiJwcm9wdXNrL2NvbnRyYWN0L3YxL2NvbnRyYWN0LnByb3RvEhNwcm9wdXNrLmNvbnRyYWN0LnYxIr0BCg5NZXRob2RDb250cmFjdBIOCgZlcnJvcnMYASADKAkSKwoGY2FsbGVyGAIgASgOMhsucHJvcHVzay5jb250cmFjdC52MS5DYWxsZXISGAoQY2FsbHNfcGVyX21pbnV0ZRgDIAEoBRIrCgZhY2Nlc3MYBCABKA4yGy5wcm9wdXNrLmNvbnRyYWN0LnYxLkFjY2VzcxInCgRyb2xlGAUgASgOMhkucHJvcHVzay5jb250cmFjdC52MS5Sb2xlKnQKBkNhbGxlchIWChJDQUxMRVJfVU5TUEVDSUZJRUQQABIRCg1DQUxMRVJfU0VDUkVUEAESEAoMQ0FMTEVSX1RPS0VOEAISGAoUQ0FMTEVSX0FVVEhPUklaQVRJT04QAxITCg9DQUxMRVJfT1BFUkFUT1IQBCpGCgZBY2Nlc3MSFgoSQUNDRVNTX1VOU1BFQ0lGSUVEEAASEgoOQUNDRVNTX0FDQ09VTlQQARIQCgxBQ0NFU1NfVFJBREUQAipiCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIQCgxST0xFX1NFUlZJQ0UQARIPCgtST0xFX1ZJRVdFUhACEhEKDVJPTEVfT1BFUkFUT1IQAxIOCgpST0xFX09XTkVSEAQ6XQoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYsosDIAEoCzIjLnByb3B1c2suY29udHJhY3QudjEuTWV0aG9kQ29udHJhY3RSBm1ldGhvZGIGcHJvdG8z", [file_google_protobuf_descriptor]);
+  fileDesc("CiJwcm9wdXNrL2NvbnRyYWN0L3YxL2NvbnRyYWN0LnByb3RvEhNwcm9wdXNrLmNvbnRyYWN0LnYxIvMBCg5NZXRob2RDb250cmFjdBIOCgZlcnJvcnMYASADKAkSKwoGY2FsbGVyGAIgASgOMhsucHJvcHVzay5jb250cmFjdC52MS5DYWxsZXISGAoQY2FsbHNfcGVyX21pbnV0ZRgDIAEoBRIrCgZhY2Nlc3MYBCABKA4yGy5wcm9wdXNrLmNvbnRyYWN0LnYxLkFjY2VzcxInCgRyb2xlGAUgASgOMhkucHJvcHVzay5jb250cmFjdC52MS5Sb2xlEjQKC3F1b3RlX2xldmVsGAYgASgOMh8ucHJvcHVzay5jb250cmFjdC52MS5RdW90ZUxldmVsKnQKBkNhbGxlchIWChJDQUxMRVJfVU5TUEVDSUZJRUQQABIRCg1DQUxMRVJfU0VDUkVUEAESEAoMQ0FMTEVSX1RPS0VOEAISGAoUQ0FMTEVSX0FVVEhPUklaQVRJT04QAxITCg9DQUxMRVJfT1BFUkFUT1IQBCpeCgZBY2Nlc3MSFgoSQUNDRVNTX1VOU1BFQ0lGSUVEEAASEgoOQUNDRVNTX0FDQ09VTlQQARIQCgxBQ0NFU1NfVFJBREUQAhIWChJBQ0NFU1NfTUFSS0VUX0RBVEEQAyqlAQoKUXVvdGVMZXZlbBIbChdRVU9URV9MRVZFTF9VTlNQRUNJRklFRBAAEhoKFlFVT1RFX0xFVkVMX0xBU1RfUFJJQ0UQARIeChpRVU9URV9MRVZFTF9CRVNUX0JJRF9PRkZFUhACEh8KG1FVT1RFX0xFVkVMX0RFUFRIX09GX01BUktFVBADEh0KGVFVT1RFX0xFVkVMX0RFUFRIX09GX0JPT0sQBCpiCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIQCgxST0xFX1NFUlZJQ0UQARIPCgtST0xFX1ZJRVdFUhACEhEKDVJPTEVfT1BFUkFUT1IQAxIOCgpST0xFX09XTkVSEAQ6XQoGbWV0aG9kEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYsosDIAEoCzIjLnByb3B1c2suY29udHJhY3QudjEuTWV0aG9kQ29udHJhY3RSBm1ldGhvZGIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Describes the message propusk.contract.v1.MethodContract.
@@ -50,10 +50,24 @@ export const Access = /*@__PURE__*/
   tsEnum(AccessSchema);
 
 /**
+ * Describes the enum propusk.contract.v1.QuoteLevel.
+ */
+export const QuoteLevelSchema = /*@__PURE__*/
+  enumDesc(file_propusk_contract_v1_contract, 2);
+
+/**
+ * How much of a market somebody sees: the levels of the public contract, by its numbers.
+ *
+ * @generated from enum propusk.contract.v1.QuoteLevel
+ */
+export const QuoteLevel = /*@__PURE__*/
+  tsEnum(QuoteLevelSchema);
+
+/**
  * Describes the enum propusk.contract.v1.Role.
  */
 export const RoleSchema = /*@__PURE__*/
-  enumDesc(file_propusk_contract_v1_contract, 2);
+  enumDesc(file_propusk_contract_v1_contract, 3);
 
 /**
  * What an operator may do: what its role says, and all that the roles before it may.
