@@ -316,7 +316,7 @@ test('a database of an older version goes on, its old entries counted and not ve
     INSERT INTO api_key VALUES ('k', 'c', 'key', 'mac', 1, 0, NULL, NULL);
     INSERT INTO session VALUES ('s', 'k', 'c', '', '', 1, ${Date.now() + 1_000_000}, NULL);
     INSERT INTO audit (at_ms, actor, action, target, remote_address, detail)
-    VALUES (${Date.now()}, 'propusk', 'records.put', 'all', '', '{}'), (${Date.now()}, 'key:k', 'session.create', 's', '', '{}');`);
+    VALUES (${Date.now()}, 'propusk', 'records.put', 'all', '', '{}'), (${Date.now()}, 'key:k', 'session.create', 'session:s', '', '{}');`);
   db.close();
   const on = onFolder(folder);
   assert.match(await refusal(on('audit head')), /at version 3, not \d+; run propusk migrate first/);

@@ -15,10 +15,11 @@ import {
 } from '../store.ts';
 import type { Written } from '../writes.ts';
 import type { AuditLog } from './audit.ts';
+import { stateOf } from './audit-states.ts';
 import type { Connection } from './connection.ts';
 import { contentOf, readResource } from './resource-reads.ts';
 import { drop, PUT } from './resource-writes.ts';
-import { endSessions } from './sessions.ts';
+import { endSessions, noteRevoked, revocationsOf } from './sessions.ts';
 
 /** Every statement of a change that is about more than the resource itself. */
 export const CHANGE_SQL = {
@@ -37,9 +38,6 @@ export const CHANGE_SQL = {
     DELETE FROM request WHERE (operator_id, request_id) IN
       (SELECT operator_id, request_id FROM request WHERE at_ms <= ? ORDER BY at_ms LIMIT 2)`,
 } as const;
-
-/** What must not be in the log, though it is hashed. */
-const SECRETS = ['secretMac', 'previousSecretMac', 'tokenMac'];
 
 /** See Store.change. */
 export function changeResources(
@@ -133,9 +131,13 @@ class Work {
     if (before === undefined) throw notFound(kind, id);
     this.#touch(kind, contentOf(before));
     if (kind === 'account') this.#leaveKeys(id);
-    if (kind === 'key') this.#sessions.push(...endSessions(this.#db, id, this.#by.atMs));
+    const ended = kind === 'key' ? endSessions(this.#db, id, this.#by.atMs) : [];
     drop(this.#db, kind, id);
-    this.#note(entry, { before: audited(before) });
+    this.#note(entry, { before: stateOf(this.#log.key, kind, before) });
+    const { actor, atMs, remoteAddress, detail = {} } = this.#by;
+    const revocation = { actor, atMs, remoteAddress, detail, action: 'session.revoke' };
+    noteRevoked(this.#log, { ...revocation, target: entry.target }, ended);
+    this.#sessions.push(...revocationsOf(ended));
     return null;
   }
 
@@ -158,8 +160,8 @@ class Work {
     this.#touch(kind, value);
     const after = readResource(this.#db, kind, value.id);
     if (after === undefined) throw new Error(`${kind} ${value.id} is not there after it was put`);
-    const was = before === undefined ? {} : { before: audited(before) };
-    this.#note(entry, { ...was, after: audited(after) });
+    const was = before === undefined ? {} : { before: stateOf(this.#log.key, kind, before) };
+    this.#note(entry, { ...was, after: stateOf(this.#log.key, kind, after) });
     return after;
   }
 
@@ -216,10 +218,4 @@ function normal<R extends object>(value: R): R {
   if (!('accountIds' in value)) return value;
   const { accountIds } = value as unknown as ApiKey;
   return { ...value, accountIds: [...new Set(accountIds)].toSorted() };
-}
-
-/** A resource as the log tells it: without its stamps, which the entry has, and without secrets. */
-export function audited(stored: Stored<object>): Record<string, unknown> {
-  const entries = Object.entries(contentOf(stored));
-  return Object.fromEntries(entries.filter(([name]) => !SECRETS.includes(name)));
 }
