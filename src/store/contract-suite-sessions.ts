@@ -105,9 +105,17 @@ export function sessionsContract(check: Check): void {
     );
     assert.deepEqual(entries.flatMap(([, , named]) => named as string[]).sort(), ids.sort());
     // A key that is deleted takes them along.
-    await store.createSession(session('last', 'k1'), audit('session.create', 'last'));
+    const more = Array.from({ length: 501 }, (_, i) => `t${i}`);
+    await Promise.all(
+      more.map((id) => store.createSession(session(id, 'k1'), audit('session.create', id))),
+    );
     const gone = { kind: 'key', id: 'k1', action: 'delete', value: null } as const;
     await store.change([{ ...gone, expect: 'any' }], { ...BY, atMs: NOW_MS + 2 });
-    assert.deepEqual((await told()).at(-1), ['key:k1', 1, ['last']]);
+    const [deletion] = (await store.findAudit({ action: 'key.delete', limit: 1 })).entries;
+    const { before: _, ...named } = deletion?.detail ?? {};
+    const last = (await told()).at(-1);
+    assert.deepEqual([named.sessions, last?.[0], last?.[1]], [500, 'key:k1', 1]);
+    const all = [named.sessionIds, last?.[2]].flat();
+    assert.deepEqual(all.sort(), more.sort());
   });
 }

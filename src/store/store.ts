@@ -181,8 +181,9 @@ export interface Store {
    * `key:ID`, whose detail holds `before` and `after` without secrets. A value that is there already
    * where anything is expected changes nothing and has no entry. An account that goes, to another
    * client or altogether, goes from the keys that list it, by a change of its own; a key that goes
-   * takes its sessions along, by entries as those of revokeSessions. Announces every client whose accounts, subscriptions or plans are
-   * others now, those who lost something to another client too, every key and every operator.
+   * takes its sessions along, and its entry names them; those beyond 500 are named by further entries, as
+   * of revokeSessions. Announces every client whose accounts, subscriptions or plans are others now,
+   * those who lost something to another client too, every key and every operator.
    *
    * Rejects with AppError RESOURCE_EXISTS, RESOURCE_NOT_FOUND, VERSION_CONFLICT; RESOURCE_IN_USE when
    * others name what is to be deleted; INVALID_REQUEST when a value names what is not there, or has

@@ -1,7 +1,7 @@
 /** Changes of resources in an SQLite database: what is expected, what follows, and who hears of it. */
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../domain/errors.ts';
-import type { Account, ApiKey } from '../../domain/model.ts';
+import type { Account, ApiKey, AuditEntry } from '../../domain/model.ts';
 import {
   type Change,
   type ChangeBy,
@@ -19,7 +19,7 @@ import { stateOf } from './audit-states.ts';
 import type { Connection } from './connection.ts';
 import { contentOf, readResource } from './resource-reads.ts';
 import { drop, PUT } from './resource-writes.ts';
-import { endSessions, noteRevoked, revocationsOf } from './sessions.ts';
+import { endSessions, noteRevokedWith, revocationsOf } from './sessions.ts';
 
 /** Every statement of a change that is about more than the resource itself. */
 export const CHANGE_SQL = {
@@ -133,10 +133,8 @@ class Work {
     if (kind === 'account') this.#leaveKeys(id);
     const ended = kind === 'key' ? endSessions(this.#db, id, this.#by.atMs) : [];
     drop(this.#db, kind, id);
-    this.#note(entry, { before: stateOf(this.#log.key, kind, before) });
-    const { actor, atMs, remoteAddress, detail = {} } = this.#by;
-    const revocation = { actor, atMs, remoteAddress, detail, action: 'session.revoke' };
-    noteRevoked(this.#log, { ...revocation, target: entry.target }, ended);
+    const was = { before: stateOf(this.#log.key, kind, before) };
+    noteRevokedWith(this.#log, this.#entryOf(entry, was), ended);
     this.#sessions.push(...revocationsOf(ended));
     return null;
   }
@@ -161,7 +159,8 @@ class Work {
     const after = readResource(this.#db, kind, value.id);
     if (after === undefined) throw new Error(`${kind} ${value.id} is not there after it was put`);
     const was = before === undefined ? {} : { before: stateOf(this.#log.key, kind, before) };
-    this.#note(entry, { ...was, after: stateOf(this.#log.key, kind, after) });
+    const is = { after: stateOf(this.#log.key, kind, after) };
+    this.#log.append(this.#entryOf(entry, { ...was, ...is }));
     return after;
   }
 
@@ -176,13 +175,13 @@ class Work {
     }
   }
 
-  #note(
+  #entryOf(
     { action, target }: { readonly action: string; readonly target: string },
     change: Readonly<Record<string, unknown>>,
-  ): void {
+  ): AuditEntry {
     const { actor, atMs, remoteAddress, detail } = this.#by;
     const entry = { actor, atMs, remoteAddress, action, target };
-    this.#log.append({ ...entry, detail: { ...detail, ...change } });
+    return { ...entry, detail: { ...detail, ...change } };
   }
 
   #touch<K extends ResourceKind>(kind: K, value: Resources[K]): void {

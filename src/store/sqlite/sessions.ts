@@ -64,11 +64,28 @@ export function noteRevoked(
   audit: AuditEntry,
   ended: readonly RevokedSession[],
 ): void {
-  for (let from = 0; from < ended.length; from += NAMED_MAX) {
-    const sessionIds = ended.slice(from, from + NAMED_MAX).map(({ sessionId }) => sessionId);
-    const detail = { ...audit.detail, sessions: sessionIds.length, sessionIds };
-    log.append({ ...audit, detail });
+  for (let rest = ended; rest.length > 0; rest = rest.slice(NAMED_MAX)) {
+    log.append({ ...audit, detail: { ...audit.detail, ...namesOf(rest) } });
   }
+}
+
+/** The same in an entry of what revoked them, which says so of others with further entries. */
+export function noteRevokedWith(
+  log: AuditLog,
+  audit: AuditEntry,
+  ended: readonly RevokedSession[],
+): void {
+  const names = ended.length === 0 ? {} : namesOf(ended);
+  log.append({ ...audit, detail: { ...audit.detail, ...names } });
+  const { detail: _, ...what } = audit;
+  const further = { ...what, action: 'session.revoke', detail: {} };
+  noteRevoked(log, further, ended.slice(NAMED_MAX));
+}
+
+/** How an entry names sessions, as many as one may. */
+function namesOf(ended: readonly RevokedSession[]): Readonly<Record<string, unknown>> {
+  const sessionIds = ended.slice(0, NAMED_MAX).map(({ sessionId }) => sessionId);
+  return { sessions: sessionIds.length, sessionIds };
 }
 
 /** What must be announced of sessions that were revoked. */
