@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { AuditEntry } from '../domain/model.ts';
 import type { Check } from './contract-checks.ts';
-import { audit, BY, HOUSEHOLD, NOW_MS, put, session } from './contract-samples.ts';
+import { audit, BY, client, HOUSEHOLD, NOW_MS, put, session } from './contract-samples.ts';
 import type { AuditQuery, Store } from './store.ts';
 
 /** Twenty entries, a second apart, by two actors, about four targets. */
@@ -85,6 +85,21 @@ export function auditContract(check: Check): void {
     assert.deepEqual(
       (await said()).map(([target]) => target),
       first.map(([target]) => target).filter((target) => target !== 'subscription:s1'),
+    );
+  });
+
+  check('what must be said again of very many is said in steps', async (store) => {
+    const clients = Array.from({ length: 250 }, (_, i) => client(`c${i}`));
+    await put(store, { clients });
+    const laterMs = NOW_MS + 1_000;
+    const steps: number[] = [];
+    do steps.push(await store.pruneAudit(laterMs, 500, laterMs));
+    while (steps.at(-1) !== 0);
+    assert.deepEqual(steps, [100, 100, 50, 0]);
+    const targets = (await store.audit(0, 500)).map(({ target }) => target);
+    assert.deepEqual(
+      targets,
+      clients.map(({ id }) => `client:${id}`),
     );
   });
 

@@ -249,8 +249,9 @@ export interface Store {
   findAudit(query: AuditQuery): Promise<AuditPage>;
   /**
    * Removes the oldest audit entries, as far as they are from before `untilMs` and at most so many;
-   * answers how many. What is left can still be verified: where the last entry about a resource goes, one
-   * of `atMs` (now) says the same again. With any removed, `audit` is written.
+   * answers how many, and 0 when there are no more. What is left can still be verified: where the last
+   * entry about a resource goes, one of `atMs` (now) says the same again. With any removed, `audit` is
+   * written.
    */
   pruneAudit(
     untilMs: number,

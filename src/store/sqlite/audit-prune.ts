@@ -1,6 +1,7 @@
 /** The old end of the audit log, cut off so that the rest still verifies. */
 import { checkpointSeal, entryMac, isSame } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { AuditEntry } from '../../domain/model.ts';
 import { type AuditLog, readPoint } from './audit.ts';
 import {
   carryOf,
@@ -30,6 +31,9 @@ export const AUDIT_PRUNE_SQL = {
     ORDER BY sequence DESC LIMIT 1`,
 } as const;
 
+/** Resources that one call reads and tells of: some milliseconds. */
+const CARRIED_MAX = 100;
+
 interface Row extends Spoken {
   readonly atMs: number;
   readonly actor: string;
@@ -57,13 +61,13 @@ export function pruneAudit(
 ): number {
   const rows = db.all<Row>(AUDIT_PRUNE_SQL.oldestAudits, Math.max(0, entriesMax));
   const kept = rows.findIndex((row) => row.atMs >= untilMs || isOfLivingSession(db, row, untilMs));
-  const pruned = kept === -1 ? rows : rows.slice(0, kept);
+  const old = kept === -1 ? rows : rows.slice(0, kept);
+  const { pruned, carried } = carry(db, log, old, Math.max(atMs, untilMs));
   const last = pruned.at(-1);
   if (last === undefined) return 0;
   moveCheckpoint(db, log, pruned);
+  for (const entry of carried) log.append(entry);
   for (const row of pruned) {
-    // What was not chained vouches for nothing.
-    if (row.mac !== null) carry(db, log, row, Math.max(atMs, untilMs));
     const sessionId = sessionIdOf(row);
     if (sessionId !== undefined) dropSession(db, row, sessionId);
   }
@@ -87,12 +91,29 @@ function dropSession(db: Connection, row: Row, id: string): void {
 }
 
 /**
- * Writes anew what an entry that goes says of a resource, if no later entry says what that is. It is from
- * now, which is not before `untilMs`, so that it stays for as long as any entry of now does.
+ * What is to be said again of what these entries say, and as many of them as that allows. It is said as
+ * from now, which is not before `untilMs`, so that it stays for as long as any entry of now does.
  */
-function carry(db: Connection, log: AuditLog, row: Row, atMs: number): void {
+function carry(
+  db: Connection,
+  log: AuditLog,
+  rows: readonly Row[],
+  atMs: number,
+): { readonly pruned: readonly Row[]; readonly carried: readonly AuditEntry[] } {
+  const carried: AuditEntry[] = [];
+  for (const [i, row] of rows.entries()) {
+    if (carried.length === CARRIED_MAX) return { pruned: rows.slice(0, i), carried };
+    // What was not chained vouches for nothing.
+    const entry = row.mac === null ? undefined : carriedOf(db, log, row, atMs);
+    if (entry !== undefined) carried.push(entry);
+  }
+  return { pruned: rows, carried };
+}
+
+/** Says anew what an entry that goes says of a resource, if no later entry says what that is. */
+function carriedOf(db: Connection, log: AuditLog, row: Row, atMs: number): AuditEntry | undefined {
   const told = toldOf(row);
-  if (told === undefined) return;
+  if (told === undefined) return undefined;
   const { kind, id, version, after } = told;
   const stored = readResource(db, kind, id);
   // Whatever is there has a version that some entry made; what was deleted, an entry that says so.
@@ -100,10 +121,10 @@ function carry(db: Connection, log: AuditLog, row: Row, atMs: number): void {
     const newest = newestAbout(db, row) ?? told;
     const isDeleted = newest.after === undefined;
     if (isDeleted ? stored !== undefined : stored?.version !== newest.version) throw refusal();
-    return;
+    return undefined;
   }
   if (!isAsTold(log.key, kind, stored, after)) throw refusal();
-  log.append(carryOf(log.key, kind, stored, atMs));
+  return carryOf(log.key, kind, stored, atMs);
 }
 
 /** What the newest entry after this one says of the resource that this one is about. */
