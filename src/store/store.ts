@@ -181,8 +181,9 @@ export interface Store {
    * `key:ID`, whose detail holds `before` and `after` without secrets. A value that is there already
    * where anything is expected changes nothing and has no entry. An account that goes, to another
    * client or altogether, goes from the keys that list it, by a change of its own; a key that goes
-   * takes its sessions along. Announces every client whose accounts, subscriptions or plans are
-   * others now, those who lost something to another client too, every key and every operator.
+   * takes its sessions along, and its entry names them; those beyond 500 are named by further entries, as
+   * of revokeSessions. Announces every client whose accounts, subscriptions or plans are others now,
+   * those who lost something to another client too, every key and every operator.
    *
    * Rejects with AppError RESOURCE_EXISTS, RESOURCE_NOT_FOUND, VERSION_CONFLICT; RESOURCE_IN_USE when
    * others name what is to be deleted; INVALID_REQUEST when a value names what is not there, or has
@@ -206,7 +207,10 @@ export interface Store {
   revokeSession(sessionId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
   /** By key, then by when they end. INVALID_REQUEST when `afterId` is gone. */
   sessions(query: SessionQuery): Promise<Session[]>;
-  /** Revokes all active ones, with one audit entry if there are any; answers how many there were. */
+  /**
+   * Revokes all active ones, with an audit entry for each 500, which names them; answers how many there
+   * were.
+   */
   revokeSessions(
     of: { readonly keyId: string } | { readonly clientId: string },
     atMs: number,
@@ -245,9 +249,16 @@ export interface Store {
   findAudit(query: AuditQuery): Promise<AuditPage>;
   /**
    * Removes the oldest audit entries, as far as they are from before `untilMs` and at most so many;
-   * answers how many. What is left can still be verified. With any removed, `audit` is written.
+   * answers how many, and 0 when there are no more. What is left can still be verified: where the last
+   * entry about a resource goes, one of `atMs` (now) says the same again. With any removed, `audit` is
+   * written.
    */
-  pruneAudit(untilMs: number, entriesMax: number, audit?: AuditEntry): Promise<number>;
+  pruneAudit(
+    untilMs: number,
+    entriesMax: number,
+    atMs: number,
+    audit?: AuditEntry,
+  ): Promise<number>;
 
   /** Calls `listener` for each change until the returned function is called. */
   subscribe(listener: (change: Change) => void): () => void;

@@ -1,7 +1,7 @@
 /** Changes of resources in an SQLite database: what is expected, what follows, and who hears of it. */
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../domain/errors.ts';
-import type { Account, ApiKey } from '../../domain/model.ts';
+import type { Account, ApiKey, AuditEntry } from '../../domain/model.ts';
 import {
   type Change,
   type ChangeBy,
@@ -15,10 +15,11 @@ import {
 } from '../store.ts';
 import type { Written } from '../writes.ts';
 import type { AuditLog } from './audit.ts';
+import { stateOf } from './audit-states.ts';
 import type { Connection } from './connection.ts';
 import { contentOf, readResource } from './resource-reads.ts';
 import { drop, PUT } from './resource-writes.ts';
-import { endSessions } from './sessions.ts';
+import { endSessions, noteRevokedWith, revocationsOf } from './sessions.ts';
 
 /** Every statement of a change that is about more than the resource itself. */
 export const CHANGE_SQL = {
@@ -37,9 +38,6 @@ export const CHANGE_SQL = {
     DELETE FROM request WHERE (operator_id, request_id) IN
       (SELECT operator_id, request_id FROM request WHERE at_ms <= ? ORDER BY at_ms LIMIT 2)`,
 } as const;
-
-/** What must not be in the log, though it is hashed. */
-const SECRETS = ['secretMac', 'previousSecretMac', 'tokenMac'];
 
 /** See Store.change. */
 export function changeResources(
@@ -133,9 +131,11 @@ class Work {
     if (before === undefined) throw notFound(kind, id);
     this.#touch(kind, contentOf(before));
     if (kind === 'account') this.#leaveKeys(id);
-    if (kind === 'key') this.#sessions.push(...endSessions(this.#db, id, this.#by.atMs));
+    const ended = kind === 'key' ? endSessions(this.#db, id, this.#by.atMs) : [];
     drop(this.#db, kind, id);
-    this.#note(entry, { before: audited(before) });
+    const was = { before: stateOf(this.#log.key, kind, before) };
+    noteRevokedWith(this.#log, this.#entryOf(entry, was), ended);
+    this.#sessions.push(...revocationsOf(ended));
     return null;
   }
 
@@ -158,8 +158,9 @@ class Work {
     this.#touch(kind, value);
     const after = readResource(this.#db, kind, value.id);
     if (after === undefined) throw new Error(`${kind} ${value.id} is not there after it was put`);
-    const was = before === undefined ? {} : { before: audited(before) };
-    this.#note(entry, { ...was, after: audited(after) });
+    const was = before === undefined ? {} : { before: stateOf(this.#log.key, kind, before) };
+    const is = { after: stateOf(this.#log.key, kind, after) };
+    this.#log.append(this.#entryOf(entry, { ...was, ...is }));
     return after;
   }
 
@@ -174,13 +175,13 @@ class Work {
     }
   }
 
-  #note(
+  #entryOf(
     { action, target }: { readonly action: string; readonly target: string },
     change: Readonly<Record<string, unknown>>,
-  ): void {
+  ): AuditEntry {
     const { actor, atMs, remoteAddress, detail } = this.#by;
     const entry = { actor, atMs, remoteAddress, action, target };
-    this.#log.append({ ...entry, detail: { ...detail, ...change } });
+    return { ...entry, detail: { ...detail, ...change } };
   }
 
   #touch<K extends ResourceKind>(kind: K, value: Resources[K]): void {
@@ -216,10 +217,4 @@ function normal<R extends object>(value: R): R {
   if (!('accountIds' in value)) return value;
   const { accountIds } = value as unknown as ApiKey;
   return { ...value, accountIds: [...new Set(accountIds)].toSorted() };
-}
-
-/** A resource as the log tells it: without its stamps, which the entry has, and without secrets. */
-export function audited(stored: Stored<object>): Record<string, unknown> {
-  const entries = Object.entries(contentOf(stored));
-  return Object.fromEntries(entries.filter(([name]) => !SECRETS.includes(name)));
 }

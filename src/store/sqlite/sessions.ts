@@ -1,7 +1,8 @@
 /** Sessions in an SQLite database: recorded, listed, revoked. */
 import { AppError } from '../../domain/errors.ts';
-import type { Session } from '../../domain/model.ts';
+import type { AuditEntry, Session } from '../../domain/model.ts';
 import type { Change, RevokedSession, SessionQuery } from '../store.ts';
+import type { AuditLog } from './audit.ts';
 import type { Connection } from './connection.ts';
 
 const COLUMNS = `session.id, key_id AS keyId, session.client_id AS clientId,
@@ -54,11 +55,49 @@ export function endSession(db: Connection, sessionId: string, atMs: number): Cha
   return row && { kind: 'session-revoked', sessionId, expiresAtMs: row.expiresAtMs };
 }
 
+/** Sessions that one entry names: some ten kilobytes. */
+const NAMED_MAX = 500;
+
+/** Writes that these sessions were revoked, so that one which lives again shows. */
+export function noteRevoked(
+  log: AuditLog,
+  audit: AuditEntry,
+  ended: readonly RevokedSession[],
+): void {
+  for (let rest = ended; rest.length > 0; rest = rest.slice(NAMED_MAX)) {
+    log.append({ ...audit, detail: { ...audit.detail, ...namesOf(rest) } });
+  }
+}
+
+/** The same in an entry of what revoked them, which says so of others with further entries. */
+export function noteRevokedWith(
+  log: AuditLog,
+  audit: AuditEntry,
+  ended: readonly RevokedSession[],
+): void {
+  const names = ended.length === 0 ? {} : namesOf(ended);
+  log.append({ ...audit, detail: { ...audit.detail, ...names } });
+  const { detail: _, ...what } = audit;
+  const further = { ...what, action: 'session.revoke', detail: {} };
+  noteRevoked(log, further, ended.slice(NAMED_MAX));
+}
+
+/** How an entry names sessions, as many as one may. */
+function namesOf(ended: readonly RevokedSession[]): Readonly<Record<string, unknown>> {
+  const sessionIds = ended.slice(0, NAMED_MAX).map(({ sessionId }) => sessionId);
+  return { sessions: sessionIds.length, sessionIds };
+}
+
+/** What must be announced of sessions that were revoked. */
+export function revocationsOf(ended: readonly RevokedSession[]): Change[] {
+  return ended.map((each) => ({ kind: 'session-revoked', ...each }));
+}
+
 /** Revokes all of a key that live past `atMs`. */
-export function endSessions(db: Connection, keyId: string, atMs: number): Change[] {
+export function endSessions(db: Connection, keyId: string, atMs: number): RevokedSession[] {
   return db
     .all<RevokedSession>(SESSION_WRITE_SQL.revokeKeySessions, keyId, atMs)
-    .map((row) => ({ kind: 'session-revoked', ...row }));
+    .map((row) => ({ ...row }));
 }
 
 /** Revokes all of a key or of a client's keys that live past `atMs`. */
@@ -66,7 +105,7 @@ export function endSessionsOf(
   db: Connection,
   of: { readonly keyId: string } | { readonly clientId: string },
   atMs: number,
-): Change[] {
+): RevokedSession[] {
   const keyIds = 'keyId' in of ? [of.keyId] : keysFrom(db, of.clientId, '');
   return keyIds.flatMap((keyId) => endSessions(db, keyId, atMs));
 }

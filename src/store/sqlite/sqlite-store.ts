@@ -216,8 +216,13 @@ export class SqliteStore implements Store {
     return this.#read((db) => findAudit(db, query));
   }
 
-  pruneAudit(untilMs: number, entriesMax: number, audit?: AuditEntry): Promise<number> {
-    return this.#writes.submit('pruneAudit', untilMs, entriesMax, audit);
+  pruneAudit(
+    untilMs: number,
+    entriesMax: number,
+    atMs: number,
+    audit?: AuditEntry,
+  ): Promise<number> {
+    return this.#writes.submit('pruneAudit', untilMs, entriesMax, atMs, audit);
   }
 
   subscribe(listener: (change: Change) => void): () => void {
