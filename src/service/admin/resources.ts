@@ -1,7 +1,7 @@
 /** What can be done to every kind of resource, once for all of them. */
 import { type DescMessage, type Message, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { type FieldMask, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { newId, type Random } from '../../domain/clock.ts';
+import { newId } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Call } from '../../pipeline/call.ts';
 import type {
@@ -86,7 +86,7 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
     const record = this.requestRecord(asked, call);
     const fields = new Fields(`${kind}.`);
     const given = this.#given(message);
-    const id = given.id === '' ? plainId(this.#parts.random) : fields.id('id', given.id);
+    const id = given.id === '' ? newId(this.#parts.random) : fields.id('id', given.id);
     const value = this.#shape.read(given, { ...base, id } as Resources[K], fields);
     fields.check();
     const action = 'create';
@@ -271,14 +271,6 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
   #conflict(): AppError {
     const message = `the ${this.#shape.kind} has another version by now; read it again`;
     return new AppError('VERSION_CONFLICT', message);
-  }
-}
-
-/** A new id that begins like those that people give. */
-function plainId(random: Random): string {
-  for (;;) {
-    const id = newId(random);
-    if (!id.startsWith('-')) return id;
   }
 }
 
