@@ -1,6 +1,7 @@
 /** Secrets of keys by the administration: made, imported, replaced, and from where they are used. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import pino from 'pino';
 import { KeyService, Secret } from '../src/gen/propusk/admin/v1/key_service_pb.js';
 import { AdministeredServer, Administrator, makeClient, makeKey } from './administration.ts';
@@ -22,6 +23,8 @@ const operator = scene.as('operator');
 const client = await makeClient(operator);
 const keys = KeyService.method;
 const HOUR = { seconds: 3600n };
+/** By then a renewal stream would have looked at the clock anyhow. */
+const ENDED_MS_MAX = 10_000;
 
 /** What a secret that nobody has is answered. */
 const unknown = (await failureOf(outside.rest1.auth('nothing'))).status;
@@ -108,6 +111,30 @@ test('a rotation without an overlap leaves the tokens, and ends the renewal by t
   const renewed = outside.grpc.renewal(successor);
   await renewed.next();
   await renewed.return();
+});
+
+test('renewal by the secret before ends when its overlap is over, and so does sign-in', async () => {
+  for (const each of outside.streaming) {
+    const { id, secret } = await makeKey(operator, client.id);
+    const streams = [each.renewal(secret)];
+    await streams[0]?.next();
+    const overlap = { seconds: 2n };
+    const { key, secret: successor } = await operator.call(keys.rotateKey, { id, overlap });
+    const endsAtMs = Number(timestampMs(key?.previousSecretEndsAt as Timestamp));
+    // One that began after the rotation ends as well.
+    streams.push(each.renewal(secret));
+    await streams[1]?.next();
+    const renewed = each.renewal(successor);
+    await renewed.next();
+    for (const stream of streams) {
+      assert.deepEqual((await endOf(stream)).status, unknown, each.name);
+      assert.ok(clock.now() >= endsAtMs, 'not before');
+      assert.ok(clock.now() < endsAtMs + ENDED_MS_MAX, 'and soon');
+    }
+    await assertUnknown(secret);
+    await renewed.return();
+    await outside.rest1.auth(successor);
+  }
 });
 
 test('a key that is revoked or over gets no new secret', async () => {

@@ -198,9 +198,11 @@ export interface Store {
 
   /**
    * Records a session. False, and nothing is recorded, when its key is not there, revoked, or
-   * expired at the session's issue: a revocation that came first wins.
+   * expired at the session's issue, or `secretMac` is of no secret of it at the entry's instant: a
+   * revocation or a rotation that came first wins.
+   * @param secretMac of the secret that opened it; left out, no secret is looked at
    */
-  createSession(session: Session, audit: AuditEntry): Promise<boolean>;
+  createSession(session: Session, audit: AuditEntry, secretMac?: string): Promise<boolean>;
   session(sessionId: string): Promise<Session | undefined>;
   /** False when there is no such session, or it was revoked before. */
   revokeSession(sessionId: string, atMs: number, audit: AuditEntry): Promise<boolean>;

@@ -140,8 +140,8 @@ export class SqliteStore implements Store {
     return this.#writes.submit('revokeKey', keyId, atMs, audit);
   }
 
-  createSession(session: Session, audit: AuditEntry): Promise<boolean> {
-    return this.#writes.submit('createSession', session, audit);
+  createSession(session: Session, audit: AuditEntry, secretMac?: string): Promise<boolean> {
+    return this.#writes.submit('createSession', session, audit, secretMac);
   }
 
   async session(sessionId: string): Promise<Session | undefined> {
