@@ -41,6 +41,18 @@ function requestContract(check: Check): void {
     assert.equal((await ask(store, 'c4', later)).repeatedOf, 'c3');
   });
 
+  check('a request that came before is known without asking for a change', async (store) => {
+    const known = (more?: Partial<RequestRecord>) => store.repeatedOf(request(more));
+    assert.equal(await known(), undefined);
+    await ask(store, 'c1');
+    assert.equal(await known(), 'c1');
+    await store.change([{ ...create('c1'), action: 'delete', expect: 'any', value: null }], BY);
+    assert.equal(await known(), 'c1', 'though it is gone');
+    await refused(known({ bodyHash: 'other' }), 'REQUEST_ID_REUSED', /choose another/);
+    assert.equal(await known({ operatorId: 'o2' }), undefined);
+    assert.equal(await known({ atMs: NOW_MS + 86_400_000 }), undefined);
+  });
+
   check('a request that was refused may come again', async (store) => {
     await store.change([create('c1')], BY);
     await refused(ask(store, 'c1'), 'RESOURCE_EXISTS');

@@ -193,6 +193,11 @@ export interface Store {
     by: ChangeBy,
     request?: RequestRecord,
   ): Promise<ChangeOutcome<K>>;
+  /**
+   * The id of the first resource of the same request, where it came before; what `change` would answer
+   * as `repeatedOf`. Rejects with AppError REQUEST_ID_REUSED as `change` does.
+   */
+  repeatedOf(request: RequestRecord): Promise<string | undefined>;
   /** False when there is no such key, or it was revoked before. */
   revokeKey(keyId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
 

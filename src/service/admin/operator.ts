@@ -86,7 +86,7 @@ function shapeAt(now: () => number): Shape<'operator', typeof OperatorSchema> {
 /** Makes the service. */
 export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorService> {
   const { masterKey, random, clock } = parts;
-  const operators = new ResourceOperations(shapeAt(clock.now), parts);
+  const operators = new ResourceOperations(shapeAt(() => clock.now()), parts);
   const newToken = () => formatSecret(random(TOKEN_BYTES), 'pop_');
   return {
     async createOperator(request, call) {
@@ -99,7 +99,7 @@ export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorS
         expiresAtMs: 0,
         revokedAtMs: null,
       } as const;
-      const asked = { schema: CreateOperatorRequestSchema, request };
+      const asked = { schema: CreateOperatorRequestSchema, request, showsSecret: true };
       const { stored, isRepeated } = await operators.create(asked, request.operator, base, call);
       const shown = tokenOnce(token, isRepeated);
       return create(CreateOperatorResponseSchema, { operator: operatorMessage(stored), ...shown });
@@ -123,15 +123,16 @@ export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorS
     },
     async rotateOperatorToken(request, call) {
       const { id, version, expiresAt } = request;
-      const fields = new Fields();
-      const expiresAtMs = readEnd(expiresAt, clock.now(), fields);
-      fields.check();
-      const asked = { schema: RotateOperatorTokenRequestSchema, request };
-      const record = operators.requestRecord(asked, call);
+      const asked = { schema: RotateOperatorTokenRequestSchema, request, showsSecret: true };
       const token = newToken();
       const tokenMac = masterKey.macOfSecret(token);
-      const rotate = (before: Operator): Operator => ({ ...before, tokenMac, expiresAtMs });
-      const done = await operators.amend(id, version, 'rotate', call, rotate, record);
+      const rotate = (before: Operator): Operator => {
+        const fields = new Fields();
+        const expiresAtMs = readEnd(expiresAt, clock.now(), fields);
+        fields.check();
+        return { ...before, tokenMac, expiresAtMs };
+      };
+      const done = await operators.amend(id, version, 'rotate', call, rotate, asked);
       const shown = tokenOnce(token, done.isRepeated);
       const operator = operatorMessage(done.stored);
       return create(RotateOperatorTokenResponseSchema, { operator, ...shown });

@@ -49,8 +49,8 @@ export function changeResources(
   by: ChangeBy,
   request?: RequestRecord,
 ): Written<ChangeOutcome> {
-  const repeatedOf = request && repeated(db, request);
-  if (repeatedOf !== undefined) return { result: { repeatedOf, stored: [] }, changes: [] };
+  const before = request && repeatedOf(db, request);
+  if (before !== undefined) return { result: { repeatedOf: before, stored: [] }, changes: [] };
   const work = new Work(db, log, by);
   const stored = changes.map((change) => work.apply(change));
   const [first] = changes;
@@ -74,8 +74,8 @@ export function revokeKey(
   return { result: true, changes: work.announcements() };
 }
 
-/** The resource of the request's first coming, if it came before. */
-function repeated(db: Connection, request: RequestRecord): string | undefined {
+/** See Store.repeatedOf. */
+export function repeatedOf(db: Connection, request: RequestRecord): string | undefined {
   const { operatorId, requestId, bodyHash, atMs } = request;
   const sql = CHANGE_SQL.request;
   const found = db.get<{ bodyHash: string; resourceId: string; atMs: number }>(

@@ -44,6 +44,7 @@ import {
   readSigningKeys,
 } from './reads.ts';
 import { listResources, readResource } from './resource-reads.ts';
+import { repeatedOf } from './resources.ts';
 import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 
 const WRITE_QUEUE_MAX = 8_192;
@@ -134,6 +135,10 @@ export class SqliteStore implements Store {
   ): Promise<ChangeOutcome<K>> {
     // A change of one kind of resources is answered with resources of that kind.
     return this.#writes.submit('change', changes, by, request) as Promise<ChangeOutcome<K>>;
+  }
+
+  async repeatedOf(request: RequestRecord): Promise<string | undefined> {
+    return this.#read((db) => repeatedOf(db, request));
   }
 
   revokeKey(keyId: string, atMs: number, audit: AuditEntry): Promise<boolean> {

@@ -97,7 +97,8 @@ export declare type CreateOperatorRequest = Message<"propusk.admin.v1.CreateOper
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 2;
    */
@@ -287,7 +288,8 @@ export declare type RotateOperatorTokenRequest = Message<"propusk.admin.v1.Rotat
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 4;
    */
