@@ -81,22 +81,26 @@ function openSecrets({ flags }: Call, changes: readonly Change[]): SecretSink | 
   );
 }
 
-async function make(call: Call, difference: Difference): Promise<void> {
-  const { changes } = difference;
+/** Whoever ends the program early ends it after the changes under way and their secrets. */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+async function make(call: Call, { changes }: Difference): Promise<void> {
+  const api = await call.admin();
   const secrets = openSecrets(call, changes);
   const progress = new Progress(call.around.stderr, () => performance.now());
+  const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   try {
-    const api = await call.admin();
-    const show = (made: number) => progress.show('changes made', made, changes.length);
-    await carryOut({ api, changes, secrets, progress: show });
-  } catch (error) {
+    await carryOut({
+      ...{ api, changes, secrets, stop: stopping.signal },
+      serverFlags: call.connection.flagsAgain(),
+      progress: (made) => progress.show('changes made', made, changes.length),
+    });
+  } finally {
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
     progress.end();
-    // What failed first is what is told.
-    await secrets?.close().catch(() => {});
-    throw error;
   }
-  progress.end();
-  await secrets?.close();
 }
 
 function planForPrograms({ changes, kept }: Difference, isDryRun: boolean): JsonObject {

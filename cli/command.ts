@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Api } from './api.ts';
 import { Connection } from './connection.ts';
-import { unusable } from './failure.ts';
+import { CommandFailure, unusable } from './failure.ts';
 import { FORMATS, type Format, Output } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -134,10 +134,26 @@ export function addCommand(parent: Command, around: Surroundings, spec: Spec): v
     const admin = () => connection.admin();
     try {
       await spec.run({ around, flags, output, connection, admin }, ...command.processedArgs);
+    } catch (error) {
+      throw hasRequestId(spec) ? advised(error) : error;
     } finally {
       connection.close();
     }
   });
+}
+
+function hasRequestId({ options = [] }: Spec): boolean {
+  return options.some(({ long }) => long === '--request-id');
+}
+
+/** Says how to find out what became of a request whose answer was lost. */
+function advised(error: unknown): unknown {
+  if (!(error instanceof CommandFailure) || error.undecidedRequest === undefined) return error;
+  const message =
+    `${error.message}\nIt may have been done all the same. The same command with --request-id ` +
+    `${error.undecidedRequest} tells, and does it if not.`;
+  const { exit, reason, cause } = error;
+  return new CommandFailure(exit, message, { cause, ...(reason !== undefined && { reason }) });
 }
 
 /** Adds a noun, to which its verbs are added. */

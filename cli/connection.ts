@@ -38,6 +38,11 @@ export function nameOf(url: URL): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** A text as a shell reads it. */
+function quoted(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Where the commands of this call go. */
 export class Connection {
   readonly #around: Surroundings;
@@ -47,6 +52,15 @@ export class Connection {
   constructor(around: Surroundings, flags: ServerFlags) {
     this.#around = around;
     this.#flags = flags;
+  }
+
+  /** The flags that were given, for another command line; each after a blank. */
+  flagsAgain(): string {
+    const { server, tokenFile, caFile } = this.#flags;
+    const given = Object.entries({ server, 'token-file': tokenFile, 'ca-file': caFile });
+    return given
+      .map(([name, value]) => (value === undefined ? '' : ` --${name} ${quoted(value)}`))
+      .join('');
   }
 
   /** The admin API's address. */

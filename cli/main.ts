@@ -21,7 +21,7 @@ import { addUsage } from './usage.ts';
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 unusable input, 3 refused, 4 not found, 5 conflict, 6 unreachable
-or unavailable, 7 apply needs --yes.
+or unavailable, 7 apply needs --yes, 8 a new secret is lost.
 Every command has its own help, with an example: propusk key create --help.`;
 
 const ON_ITS_MACHINE = 'On the machine of the server:';

@@ -86,7 +86,10 @@ function shapeAt(now: () => number): Shape<'operator', typeof OperatorSchema> {
 /** Makes the service. */
 export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorService> {
   const { masterKey, random, clock } = parts;
-  const operators = new ResourceOperations(shapeAt(() => clock.now()), parts);
+  const operators = new ResourceOperations(
+    shapeAt(() => clock.now()),
+    parts,
+  );
   const newToken = () => formatSecret(random(TOKEN_BYTES), 'pop_');
   return {
     async createOperator(request, call) {
