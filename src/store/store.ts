@@ -186,7 +186,7 @@ export interface Store {
    *
    * Rejects with AppError RESOURCE_EXISTS, RESOURCE_NOT_FOUND, VERSION_CONFLICT; RESOURCE_IN_USE when
    * others name what is to be deleted; INVALID_REQUEST when a value names what is not there, or has
-   * the secret of another; REQUEST_ID_REUSED when `request` has the id of one with another body.
+   * the secret of another; LAST_OWNER when no owner would be left who can act; REQUEST_ID_REUSED when `request` has the id of one with another body.
    */
   change<K extends ResourceKind>(
     changes: readonly ResourceChange<K>[],

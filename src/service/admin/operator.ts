@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { EmptySchema, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { AppError } from '../../domain/errors.ts';
 import type { Operator, OperatorRole } from '../../domain/model.ts';
+import { OPERATOR_LIFE_MS, OPERATOR_LIFE_MS_MAX } from '../../domain/operator.ts';
 import { formatSecret } from '../../domain/secret.ts';
 import { Secret } from '../../gen/propusk/admin/v1/key_service_pb.js';
 import {
@@ -22,10 +23,6 @@ import { Fields } from './fields.ts';
 import { keptOf, ResourceOperations, type Shape } from './resources.ts';
 
 const TOKEN_BYTES = 20;
-const DAY_MS = 86_400_000;
-/** How long a token lives where nothing is said, and at most. */
-const LIFE_MS = 90 * DAY_MS;
-const LIFE_MS_MAX = 366 * DAY_MS;
 
 const ROLES: Readonly<Record<OperatorRole, Role>> = {
   service: Role.SERVICE,
@@ -51,9 +48,10 @@ function readRole(role: Role, fields: Fields): OperatorRole {
 }
 
 function readEnd(expiresAt: Timestamp | undefined, nowMs: number, fields: Fields): number {
-  const endsAtMs = fields.instant('expires_at', expiresAt) ?? nowMs + LIFE_MS;
+  const endsAtMs = fields.instant('expires_at', expiresAt) ?? nowMs + OPERATOR_LIFE_MS;
   if (endsAtMs <= nowMs) fields.refuse('expires_at', 'is over already');
-  if (endsAtMs > nowMs + LIFE_MS_MAX) fields.refuse('expires_at', 'is more than a year from now');
+  if (endsAtMs > nowMs + OPERATOR_LIFE_MS_MAX)
+    fields.refuse('expires_at', 'is more than a year from now');
   return endsAtMs;
 }
 

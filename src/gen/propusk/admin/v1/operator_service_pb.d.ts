@@ -397,7 +397,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Changes the fields of an operator that `update_mask` names, and no others. Nobody changes his own
-   * role.
+   * role, and an end that is set leaves an owner who can act for a day.
    *
    * @generated from rpc propusk.admin.v1.OperatorService.UpdateOperator
    */
@@ -417,7 +417,8 @@ export declare const OperatorService: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Gives an operator a new token, which is shown in this answer alone; the one before works no more.
+   * Gives an operator a new token, which is shown in this answer alone; the one before works no more. Of owners
+   * one is left who can act for a day; else LAST_OWNER.
    *
    * @generated from rpc propusk.admin.v1.OperatorService.RotateOperatorToken
    */
