@@ -38,6 +38,9 @@ const ATTEMPTS_MAX = 6;
 const RETRY_MS_MAX = 5000;
 /** The wait after the first answer that was lost; each later one is twice as long. */
 const LOST_MS = 200;
+/** What a Propusk that does not know a method is told of. */
+const OTHER_PORT =
+  '; serve has administration on its internal port (--internal-listen) and sessions on the other';
 /** google.rpc.Code of answers after which what was asked for may be done, or be done yet. */
 const UNDECIDED_CODES: readonly number[] = [1, 2, 4, 13, 14, 15];
 const DEADLINE_EXCEEDED = 4;
@@ -149,11 +152,13 @@ function refusalOf(answer: HttpAnswer): Refusal {
   }
   const { details } = status;
   const reason = detail(details, ErrorInfoSchema)?.reason;
-  const fields = (detail(details, BadRequestSchema)?.fieldViolations ?? []).map(
-    ({ field, description }) => `\n  ${field}: ${description}`,
-  );
+  // The message itself tells the first of them.
+  const fields = (detail(details, BadRequestSchema)?.fieldViolations ?? [])
+    .filter(({ field, description }) => !status.message.includes(`${field} ${description}`))
+    .map(({ field, description }) => `\n  ${field}: ${description}`);
   const suffix = reason === undefined ? '' : ` (${reason})`;
-  const message = `${status.message}${suffix}${fields.join('')}`;
+  const hint = reason === 'ROUTE_NOT_FOUND' ? OTHER_PORT : '';
+  const message = `${status.message}${suffix}${hint}${fields.join('')}`;
   const delay = detail(details, RetryInfoSchema)?.retryDelay;
   return {
     failure: new CommandFailure(exitOfCode(status.code), message, {

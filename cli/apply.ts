@@ -77,7 +77,7 @@ function openSecrets({ flags }: Call, changes: readonly Change[]): SecretSink | 
   if (file !== undefined) return new FileSink(file);
   if (command !== undefined) return new CommandSink(command);
   throw unusable(
-    `${count} new keys, and nowhere to put their secrets: give --secrets-file or --secrets-command`,
+    `new keys (${count}), and nowhere to put their secrets: give --secrets-file or --secrets-command`,
   );
 }
 
@@ -152,7 +152,8 @@ function addApplyItself(program: Command, around: Surroundings): void {
       if (!isDryRun && difference.changes.length > 0) {
         if (!flags.isOn('yes')) confirm(state, difference);
         await make(call, difference);
-        output.say(`${difference.changes.length} changes were made.`);
+        const count = difference.changes.length;
+        output.say(count === 1 ? '1 change was made.' : `${count} changes were made.`);
       }
       if (output.format !== 'table') output.value(planForPrograms(difference, isDryRun));
     },

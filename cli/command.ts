@@ -6,6 +6,11 @@ import { CommandFailure, unusable } from './failure.ts';
 import { FORMATS, type Format, Output } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
+/** A flag as people type it. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** The flags of one call, by their names in camel case. */
 export class Flags {
   readonly #values: Readonly<Record<string, unknown>>;
@@ -42,7 +47,7 @@ export class Flags {
     if (text === undefined) return undefined;
     const value = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
-      throw unusable(`"${text}" is not a whole number from ${min} on`);
+      throw unusable(`${flagOf(name)}: "${text}" is not a whole number from ${min} on`);
     }
     return value;
   }

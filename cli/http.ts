@@ -118,7 +118,12 @@ export class HttpClient {
 
   #unreachable(error: Error, isSent: boolean): NoAnswer {
     const what = isSent ? 'gave no answer' : 'cannot be reached';
-    const why = error.message || (error as NodeJS.ErrnoException).code || String(error);
-    return new NoAnswer(`${this.#base.origin} ${what}: ${why}`, isSent, error);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = message || code || String(error);
+    // Who is spoken to in TLS and does not know it answers something else, or hangs up.
+    const isForeign = code === 'ECONNRESET' || code === 'EPROTO' || code?.startsWith('ERR_SSL');
+    const isPlain = this.#base.protocol === 'https:' && !isSent && isForeign;
+    const hint = isPlain ? '; does it speak TLS? If not, its address begins with http:' : '';
+    return new NoAnswer(`${this.#base.origin} ${what}: ${why}${hint}`, isSent, error);
   }
 }

@@ -25,8 +25,12 @@ export class SecretFile {
     try {
       this.#handle = openSync(file, 'wx', 0o600);
     } catch (error) {
-      const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
-      const why = isThere ? 'it is there already, and is kept' : (error as Error).message;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const known = {
+        EEXIST: 'it is there already, and is kept',
+        ENOENT: 'there is no such folder',
+      };
+      const why = known[code as keyof typeof known] ?? message;
       throw unusable(`${file} cannot be made: ${why}`, error);
     }
   }
