@@ -160,6 +160,8 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
         failures: new MemoryCounters({ clock, callersMax }),
         failuresMax: config.operatorFailuresMax,
       }),
+      // What drives the paper venue is no secret where there is nothing but trials.
+      openServices: config.mode === 'dev' ? [SimulationService] : [],
     }),
     sources: {
       caches: { tokens: admission.lookups, grants: grants.lookups },

@@ -120,6 +120,10 @@ test('the first owner is made once, its token told once and kept as an HMAC', as
   assert.match(again.stderr, /^propusk: there is an owner already: owner \(\S+\); .* --another/);
   assert.equal((await command('bootstrap --another --name second', env)).code, 0);
   assert.match(await refusal(command('bootstrap --expires soon', env)), /--expires: "soon" is not/);
+  assert.match(
+    await refusal(command('bootstrap --expires 367d', env)),
+    /--expires: "367d" is more than 366d/,
+  );
 
   const masterKey = new MasterKey(Buffer.from(SERVE_MASTER_KEY, 'hex'));
   const store = await openSqlite(`sqlite:${file}`);

@@ -29,6 +29,8 @@ export interface Grant {
   readonly callsMax: Readonly<Record<string, number>>;
   /** From where the key may sign in and have its tokens renewed; none: from everywhere. */
   readonly sourceNetworks: readonly string[];
+  /** When the secret before the newest one ends, milliseconds; null where there is none. */
+  readonly previousSecretEndsAtMs: number | null;
   /** When this grant changes by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
 }
@@ -61,6 +63,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
     callsMax: key.callsMax,
     sourceNetworks: key.sourceNetworks,
+    previousSecretEndsAtMs: key.previousSecretEndsAtMs,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),
   };
 }

@@ -63,14 +63,19 @@ export class Admission {
     return this.#callerOf(claims, held instanceof Promise ? await held : held);
   }
 
+  /** What a secret is known by. */
+  macOf(secret: string): string {
+    return this.#options.masterKey.macOfSecret(secret);
+  }
+
   /**
    * Whose secret this is.
    * @param from the address that it is shown from
    * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
   async ofSecret(secret: string, from: string): Promise<Caller> {
-    const { store, masterKey, clock } = this.#options;
-    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret), clock.now());
+    const { store, clock } = this.#options;
+    const keyId = await store.keyIdOfSecret(this.macOf(secret), clock.now());
     if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
     const grant = await this.ofKey(keyId);
     if (!isSourceAllowed(grant.sourceNetworks, from)) throw refuseSecret('SOURCE_NOT_ALLOWED');

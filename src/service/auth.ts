@@ -76,6 +76,12 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
   };
 }
 
+/** When a grant, or which secrets are good for it, changes by itself. */
+function nextChangeOf({ changesAtMs, previousSecretEndsAtMs }: Grant, nowMs: number): number {
+  const isAhead = previousSecretEndsAtMs !== null && previousSecretEndsAtMs > nowMs;
+  return isAhead ? Math.min(changesAtMs, previousSecretEndsAtMs) : changesAtMs;
+}
+
 function callerOf({ caller }: Call): Caller {
   if (caller === undefined) throw new Error('the contract asks for a caller');
   return caller;
@@ -109,13 +115,14 @@ class Sessions {
     };
     // Nothing is recorded for a caller who is gone or was told no.
     if (call.ended !== undefined) throw call.ended;
-    if (!(await this.#record(claims, request, call))) throw refuseSecret('KEY_REVOKED');
+    if (!(await this.#record(claims, request, call))) throw refuseSecret('SECRET_REVOKED');
     return { token: signToken(claims, signingKey), claims };
   }
 
   /**
    * Resolves when the session's successor is due.
-   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked; what ended the
+   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked, or the secret is
+   * none of the key's any more; what ended the
    * call when that comes first, so that nothing is recorded for a caller who is gone
    */
   untilRenewal(request: SignIn, claims: Claims, call: Call): Promise<void> {
@@ -134,12 +141,12 @@ class Sessions {
         else reject(error);
       };
       const look = () => {
-        this.#checkStillGood(request, claims, call).then(({ changesAtMs }) => {
+        this.#checkStillGood(request, claims, call).then((grant) => {
           if (isSettled) return;
           clearTimeout(timer);
           const now = clock.now();
           if (dueAtMs <= now) return settle();
-          const restMs = Math.min(dueAtMs, changesAtMs) - now;
+          const restMs = Math.min(dueAtMs, nextChangeOf(grant, now)) - now;
           timer = setTimeout(look, Math.min(Math.max(restMs, 1), CLOCK_LOOK_MS));
         }, settle);
       };
@@ -165,7 +172,7 @@ class Sessions {
     return grant;
   }
 
-  #record(claims: Claims, { sourceAppId }: SignIn, call: Call): Promise<boolean> {
+  #record(claims: Claims, { secret, sourceAppId }: SignIn, call: Call): Promise<boolean> {
     const { remoteAddress, protocol, method } = call.head;
     const session: Session = {
       id: claims.sessionId,
@@ -177,13 +184,15 @@ class Sessions {
       expiresAtMs: claims.expiresAt * 1000,
       revokedAtMs: null,
     };
-    return this.#options.store.createSession(session, {
-      atMs: this.#options.clock.now(),
+    const { store, clock, admission } = this.#options;
+    const audit = {
+      atMs: clock.now(),
       actor: `key:${claims.keyId}`,
       action: 'session.create',
       target: `session:${claims.sessionId}`,
       remoteAddress,
       detail: { method: method?.name, protocol, sourceAppId, requestId: call.requestId },
-    });
+    };
+    return store.createSession(session, audit, admission.macOf(secret));
   }
 }

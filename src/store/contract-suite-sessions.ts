@@ -39,6 +39,27 @@ function sortedIds(detail: Readonly<Record<string, unknown>> = {}): Record<strin
 
 /** Declares the tests. */
 export function sessionsContract(check: Check): void {
+  check('a session is not recorded for a secret that works no more', async (store) => {
+    await put(store, HOUSEHOLD);
+    const rotated = { secretMac: 'new', previousSecretMac: 'mac-of-k1' };
+    await put(store, {
+      keys: [key('k1', 'c1', { ...rotated, previousSecretEndsAtMs: NOW_MS + 2 })],
+    });
+    const opened = (id: string, atMs: number, mac?: string) =>
+      store.createSession(session(id, 'k1'), { ...audit('session.create', id), atMs }, mac);
+    assert.equal(await opened('a', NOW_MS + 1, 'mac-of-k1'), true);
+    assert.equal(await opened('b', NOW_MS + 2, 'mac-of-k1'), false);
+    assert.equal(await opened('c', NOW_MS + 2, 'new'), true);
+    assert.equal(await opened('d', NOW_MS, 'other'), false);
+    assert.equal(await opened('e', NOW_MS + 2), true);
+    assert.equal(await ids(store, { keyId: 'k1' }), 'ace');
+    // The rotation was first, and its batch holds the session as well.
+    const put1 = put(store, { keys: [key('k1', 'c1', { secretMac: 'newer' })] });
+    const late = opened('f', NOW_MS, 'new');
+    await put1;
+    assert.equal(await late, false);
+  });
+
   check('active sessions of a key or a client, page by page', async (store) => {
     await household(store);
     assert.equal(await ids(store, { keyId: 'k1' }), 'cab');

@@ -187,21 +187,28 @@ export interface Store {
    *
    * Rejects with AppError RESOURCE_EXISTS, RESOURCE_NOT_FOUND, VERSION_CONFLICT; RESOURCE_IN_USE when
    * others name what is to be deleted; INVALID_REQUEST when a value names what is not there, or has
-   * the secret of another; REQUEST_ID_REUSED when `request` has the id of one with another body.
+   * the secret of another; LAST_OWNER when no owner would be left who can act; REQUEST_ID_REUSED when `request` has the id of one with another body.
    */
   change<K extends ResourceKind>(
     changes: readonly ResourceChange<K>[],
     by: ChangeBy,
     request?: RequestRecord,
   ): Promise<ChangeOutcome<K>>;
+  /**
+   * The id of the first resource of the same request, where it came before; what `change` would answer
+   * as `repeatedOf`. Rejects with AppError REQUEST_ID_REUSED as `change` does.
+   */
+  repeatedOf(request: RequestRecord): Promise<string | undefined>;
   /** False when there is no such key, or it was revoked before. */
   revokeKey(keyId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
 
   /**
    * Records a session. False, and nothing is recorded, when its key is not there, revoked, or
-   * expired at the session's issue: a revocation that came first wins.
+   * expired at the session's issue, or `secretMac` is of no secret of it at the entry's instant: a
+   * revocation or a rotation that came first wins.
+   * @param secretMac of the secret that opened it; left out, no secret is looked at
    */
-  createSession(session: Session, audit: AuditEntry): Promise<boolean>;
+  createSession(session: Session, audit: AuditEntry, secretMac?: string): Promise<boolean>;
   session(sessionId: string): Promise<Session | undefined>;
   /** False when there is no such session, or it was revoked before. */
   revokeSession(sessionId: string, atMs: number, audit: AuditEntry): Promise<boolean>;

@@ -1,7 +1,8 @@
 /** Changes of resources in an SQLite database: what is expected, what follows, and who hears of it. */
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../domain/errors.ts';
-import type { Account, ApiKey, AuditEntry } from '../../domain/model.ts';
+import type { Account, ApiKey, AuditEntry, Operator } from '../../domain/model.ts';
+import { ownerNeededUntil } from '../../domain/operator.ts';
 import {
   type Change,
   type ChangeBy,
@@ -24,6 +25,11 @@ import { endSessions, noteRevokedWith, revocationsOf } from './sessions.ts';
 /** Every statement of a change that is about more than the resource itself. */
 export const CHANGE_SQL = {
   planHolders: 'SELECT DISTINCT client_id AS clientId FROM subscription WHERE plan_id = ?',
+  otherOwner: `
+    SELECT id FROM operator
+    WHERE role = 'owner' AND id <> ?1 AND revoked_at_ms IS NULL
+      AND (expires_at_ms IS NULL OR expires_at_ms > ?2)
+    LIMIT 1`,
   accountKeys: 'SELECT key_id AS id FROM api_key_account WHERE account_id = ?',
   request: `
     SELECT body_hash AS bodyHash, resource_id AS resourceId, at_ms AS atMs FROM request
@@ -47,8 +53,8 @@ export function changeResources(
   by: ChangeBy,
   request?: RequestRecord,
 ): Written<ChangeOutcome> {
-  const repeatedOf = request && repeated(db, request);
-  if (repeatedOf !== undefined) return { result: { repeatedOf, stored: [] }, changes: [] };
+  const before = request && repeatedOf(db, request);
+  if (before !== undefined) return { result: { repeatedOf: before, stored: [] }, changes: [] };
   const work = new Work(db, log, by);
   const stored = changes.map((change) => work.apply(change));
   const [first] = changes;
@@ -72,8 +78,8 @@ export function revokeKey(
   return { result: true, changes: work.announcements() };
 }
 
-/** The resource of the request's first coming, if it came before. */
-function repeated(db: Connection, request: RequestRecord): string | undefined {
+/** See Store.repeatedOf. */
+export function repeatedOf(db: Connection, request: RequestRecord): string | undefined {
   const { operatorId, requestId, bodyHash, atMs } = request;
   const sql = CHANGE_SQL.request;
   const found = db.get<{ bodyHash: string; resourceId: string; atMs: number }>(
@@ -121,6 +127,7 @@ class Work {
     const { kind, id, value } = change;
     const before = readResource(this.#db, kind, id);
     checkExpected(change, before);
+    if (kind === 'operator') this.#checkOwner(before as Stored<Operator>, value as Operator | null);
     const entry = { action: `${kind}.${change.action}`, target: `${kind}:${id}` };
     if (value !== null) {
       if (value.id !== id) throw new Error(`${kind} ${id} cannot become ${value.id}`);
@@ -137,6 +144,15 @@ class Work {
     noteRevokedWith(this.#log, this.#entryOf(entry, was), ended);
     this.#sessions.push(...revocationsOf(ended));
     return null;
+  }
+
+  /** One owner is left who can act, whatever is asked for at the same time. */
+  #checkOwner(before: Stored<Operator> | undefined, after: Operator | null): void {
+    const untilMs = before && ownerNeededUntil(before, after, this.#by.atMs);
+    if (untilMs === undefined) return;
+    if (this.#db.get(CHANGE_SQL.otherOwner, before?.id ?? '', untilMs) !== undefined) return;
+    const advice = 'make another owner first, or give the token an end more than a day from now';
+    throw new AppError('LAST_OWNER', `no owner would be left who can act; ${advice}`);
   }
 
   /** Puts the value in place, with an audit entry of this action and target. */

@@ -25,12 +25,15 @@ export const SESSION_READ_SQL = {
 
 /** Every statement that changes sessions. */
 export const SESSION_WRITE_SQL = {
-  // The key is judged by the statement that records the session: no revocation comes between.
+  // The key and the secret are judged by the statement that records the session: neither revocation
+  // nor rotation comes between.
   createSession: `
     INSERT INTO session (id, key_id, client_id, source_app_id, remote_address, issued_at_ms,
       expires_at_ms, revoked_at_ms)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM api_key
-    WHERE id = ?2 AND revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?6)`,
+    WHERE id = ?2 AND revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?6)
+      AND (?9 IS NULL OR secret_mac = ?9
+        OR (previous_secret_mac = ?9 AND previous_secret_ends_at_ms > ?10))`,
   revokeSession: `
     UPDATE session SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL
     RETURNING expires_at_ms AS expiresAtMs`,
@@ -40,12 +43,18 @@ export const SESSION_WRITE_SQL = {
     RETURNING id AS sessionId, expires_at_ms AS expiresAtMs`,
 } as const;
 
-/** False when the key is not there, revoked, or expired at the session's issue. */
-export function addSession(db: Connection, session: Session): boolean {
+/** See Store.createSession. */
+export function addSession(
+  db: Connection,
+  session: Session,
+  atMs: number,
+  secretMac: string | undefined,
+): boolean {
   const { id, keyId, clientId, sourceAppId, remoteAddress } = session;
   const times = [session.issuedAtMs, session.expiresAtMs, session.revokedAtMs] as const;
   const values = [id, keyId, clientId, sourceAppId, remoteAddress, ...times] as const;
-  return db.run(SESSION_WRITE_SQL.createSession, ...values) === 1;
+  const secret = [secretMac ?? null, atMs] as const;
+  return db.run(SESSION_WRITE_SQL.createSession, ...values, ...secret) === 1;
 }
 
 /** Revokes one; undefined when there is no such session, or it was revoked before. */

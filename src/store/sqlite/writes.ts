@@ -61,8 +61,8 @@ export const WRITES: WriteTable = {
     return revokeKey(db, log, keyId, atMs, audit);
   },
 
-  createSession(db, [session, audit], log) {
-    if (!addSession(db, session)) return written(false);
+  createSession(db, [session, audit, secretMac], log) {
+    if (!addSession(db, session, audit.atMs, secretMac)) return written(false);
     log.append({ ...audit, detail: { ...audit.detail, session: sessionState(session) } });
     return written(true);
   },
