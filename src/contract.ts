@@ -153,7 +153,7 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     close: async () => venue?.close(),
     admit: admitter({
       authenticator: new Authenticator(admission),
-      access: new Access({ admission, grants, clock }),
+      access: new Access({ admission, grants }),
       limiter: new Limiter(quotas, limited),
       operatorAccess: new OperatorAccess({
         operators: new Operators({ store, masterKey, clock }),
