@@ -3,6 +3,8 @@
  * caller do that.
  */
 import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { Operator } from '../domain/model.ts';
+import { Role } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
@@ -30,11 +32,17 @@ export interface AdmitParts {
   readonly operatorAccess: OperatorAccess;
 }
 
+/** True for programs at what is there for programs: what they may ask how often is a setting. */
+function isService({ role }: Operator, method: DescMethod): boolean {
+  return role === 'service' && roleNeeded(method) === Role.SERVICE;
+}
+
 /** Lets in whom the contract lets in, as often as it does. */
 export function admitter({ authenticator, access, limiter, operatorAccess }: AdmitParts): Admit {
   return async (call, method, read) => {
     if (roleNeeded(method) !== undefined) {
       const operator = await operatorAccess.check(call, method);
+      if (isService(operator, method)) await limiter.countService(call, operator);
       const request = await read();
       // Once more: the request may have taken its time to arrive.
       await operatorAccess.checkAgain(call, method, operator);
