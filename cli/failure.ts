@@ -18,6 +18,8 @@ export const Exit = {
   UNAVAILABLE: 6,
   /** `apply` would delete more than it may without `--yes`; nothing was changed. */
   UNCONFIRMED: 7,
+  /** The holder of the token that `check` asks about may not do it. */
+  NOT_ALLOWED: 8,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
