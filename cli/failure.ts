@@ -20,6 +20,8 @@ export const Exit = {
   UNCONFIRMED: 7,
   /** Something was made, or may have been, whose secret nobody has; the message names each. */
   SECRETS_LOST: 8,
+  /** The holder of the token that `check` asks about may not do it. */
+  NOT_ALLOWED: 9,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
 

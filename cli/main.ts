@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addAccount } from './account.ts';
 import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
+import { addCheck } from './check.ts';
 import { addClient } from './client.ts';
 import { addExplain } from './explain.ts';
 import { CommandFailure, Exit } from './failure.ts';
@@ -21,7 +22,7 @@ import { addUsage } from './usage.ts';
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 unusable input, 3 refused, 4 not found, 5 conflict, 6 unreachable
-or unavailable, 7 apply needs --yes, 8 a new secret is lost.
+or unavailable, 7 apply needs --yes, 8 a new secret is lost, 9 check: not allowed.
 Every command has its own help, with an example: propusk key create --help.`;
 
 const ON_ITS_MACHINE = 'On the machine of the server:';
@@ -49,7 +50,7 @@ export function makeProgram(around: Surroundings): Command {
   for (const add of [addClient, addAccount, addPlan, addSubscription, addKey, addSession]) {
     add(program, around);
   }
-  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addApply]) {
+  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addCheck, addApply]) {
     add(program, around);
   }
   const audit = program.commands.find((noun) => noun.name() === 'audit');

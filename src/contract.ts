@@ -11,6 +11,7 @@ import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
 import { OrdersService } from './gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
+import { AccessService } from './gen/propusk/access/v1/access_service_pb.js';
 import { SimulationService } from './gen/propusk/simulation/v1/simulation_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
@@ -26,6 +27,7 @@ import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
 import { OperatorAccess } from './pipeline/operator-access.ts';
+import { accessService } from './service/access.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -87,6 +89,8 @@ export interface Contract {
   readonly simulation: readonly Registration[];
   /** What operators administer with. */
   readonly administration: readonly Registration[];
+  /** What backends ask. */
+  readonly access: readonly Registration[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers'>;
@@ -126,15 +130,20 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const limited = limitedMethods([...offered, ...extra], readLimits(config.limits).good);
   const keys = new MemoryCounters({ clock, callersMax });
   const addresses = new MemoryCounters({ clock, callersMax });
+  const services = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
     keys,
     addresses,
+    services,
     methods: [...limited.values()],
     addressCallsMax,
+    serviceCallsMax: config.serviceCallsMax,
   });
   const { markets, version } = parts;
   const limitedNames = [...limited.values()].map(({ name }) => name);
   const known = { store, masterKey, clock, random, quotas, reader, grants };
+  const access = { admission, grants, markets, clock };
+  const { checkCacheMsMax } = config;
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
   return {
     registrations: [
@@ -149,11 +158,12 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       ...known,
       ...{ markets, version, mode: config.mode, limitedMethods: limitedNames },
     }),
+    access: [register(AccessService, accessService({ ...access, checkCacheMsMax }))],
     simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => venue?.close(),
     admit: admitter({
       authenticator: new Authenticator(admission),
-      access: new Access({ admission, grants, clock }),
+      access: new Access({ admission, grants }),
       limiter: new Limiter(quotas, limited),
       operatorAccess: new OperatorAccess({
         operators: new Operators({ store, masterKey, clock }),

@@ -143,7 +143,7 @@ function servicesOf(
   health: Health,
 ): { public: Services; internal: Services } {
   // What exists for trials alone is for operators, where there is a public to keep it from.
-  const operators = [...contract.simulation, ...contract.administration];
+  const operators = [...contract.simulation, ...contract.administration, ...contract.access];
   const [outside, inside] = config.mode === 'dev' ? [operators, []] : [[], operators];
   const called = [...contract.registrations, ...outside, health.registration];
   const documented = [...CONTRACT, ...descriptors(outside)];

@@ -2,6 +2,7 @@
 import {
   address,
   count,
+  countFromZero,
   databaseUrl,
   flag,
   hostName,
@@ -19,8 +20,8 @@ function setting<const S extends Setting<unknown>>(row: S): S {
   return row;
 }
 
-function limit(flags: string, fallback: number, help: string) {
-  return { flags, fallback: String(fallback), help, group: 'Limits:', read: count };
+function limit(flags: string, fallback: number, help: string, read = count) {
+  return { flags, fallback: String(fallback), help, group: 'Limits:', read };
 }
 
 /** The table. A name ending in Ms is milliseconds, in Bytes bytes. */
@@ -197,6 +198,18 @@ export const SETTINGS = {
     '--operator-failures-max <n>',
     20,
     "calls from one address in any 60 s that show no valid operator's token",
+  ),
+  serviceCallsMax: limit(
+    '--service-calls-max <n>',
+    0,
+    'calls of one service credential in any 60 s; 0: as many as it likes',
+    countFromZero,
+  ),
+  checkCacheMsMax: limit(
+    '--check-cache-ms-max <n>',
+    1000,
+    'time for which backends may keep the answer of a check; 0: none',
+    countFromZero,
   ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),

@@ -83,15 +83,25 @@ export function checkAccount(grant: Grant, accountId: string): void {
  */
 export function checkTrade(grant: Grant, accountId: string): void {
   checkAccount(grant, accountId);
-  if (grant.keyReadonly) {
-    throw new AppError(
-      'READONLY_SESSION',
-      'the session is readonly; sign in with a key that trades',
-    );
-  }
+  if (grant.keyReadonly) throw readonlySession();
   if (grant.readonlyAccountIds.includes(accountId)) {
     throw new AppError('READONLY_ACCOUNT', 'the account is readonly; trade on another');
   }
+}
+
+/**
+ * Lets the holder of a grant trade, on whichever account.
+ * @throws AppError READONLY_SESSION, also where every account is readonly
+ */
+export function checkTradeSomewhere(grant: Grant): void {
+  if (grant.readonly) throw readonlySession();
+}
+
+function readonlySession(): AppError {
+  return new AppError(
+    'READONLY_SESSION',
+    'the session is readonly; sign in with a key that trades',
+  );
 }
 
 /**

@@ -3,7 +3,6 @@
  * looked at with every call, and watched while a stream is open.
  */
 import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import type { Clock } from '../domain/clock.ts';
 import { checkAccount, checkTrade, type Grant } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
 import {
@@ -15,13 +14,9 @@ import type { Grants } from '../grants/grants.ts';
 import type { Call } from './call.ts';
 import { asAppError } from './status.ts';
 
-/** How often a stream looks at the wall clock, which a timer would not see step. */
-const CLOCK_LOOK_MS = 15_000;
-
 export interface AccessOptions {
   readonly admission: Admission;
   readonly grants: Grants;
-  readonly clock: Pick<Clock, 'now'>;
 }
 
 export class Access {
@@ -52,26 +47,12 @@ export class Access {
   }
 
   #watch(call: Call, claims: Claims, check: () => Promise<Caller>): void {
-    const { grants, clock } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const look = () => {
-      check().then(
-        ({ grant }) => {
-          clearTimeout(timer);
-          if (call.ended !== undefined || grant.changesAtMs === Number.POSITIVE_INFINITY) return;
-          const restMs = Math.max(grant.changesAtMs - clock.now(), 1);
-          timer = setTimeout(look, Math.min(restMs, CLOCK_LOOK_MS));
-        },
-        (error) => call.end(asAppError(error)),
-      );
-    };
-    const unwatch = grants.watch(claims, look);
-    call.onEnd(() => {
-      clearTimeout(timer);
-      unwatch();
+    // At once, too: for what changed since the check.
+    const end = this.#options.grants.attend(claims, {
+      look: async () => (await check()).grant.changesAtMs,
+      failed: (error) => call.end(asAppError(error)),
     });
-    // What changed since the check and before the watch.
-    look();
+    call.onEnd(end);
   }
 }
 

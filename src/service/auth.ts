@@ -22,8 +22,6 @@ import { permissionMessage } from './market-permissions.ts';
 const SOURCE_APP_ID_LENGTH_MAX = 256;
 /** A token is renewed this long before it ends, or a quarter of its life if that is less. */
 const RENEWAL_LEAD_MS_MAX = 60_000;
-/** How often a renewal stream looks at the wall clock, which a timer would not see step. */
-const CLOCK_LOOK_MS = 15_000;
 
 export interface AuthOptions {
   readonly store: Store;
@@ -130,29 +128,21 @@ class Sessions {
     const dueAtMs = this.#dueAtMs(claims);
     return new Promise((resolve, reject) => {
       if (call.ended !== undefined) return reject(call.ended);
-      let timer: NodeJS.Timeout | undefined;
-      let isSettled = false;
       const settle = (error?: unknown) => {
-        isSettled = true;
-        clearTimeout(timer);
-        unwatch();
+        end();
         forget();
         if (error === undefined) resolve();
         else reject(error);
       };
-      const look = () => {
-        this.#checkStillGood(request, claims, call).then((grant) => {
-          if (isSettled) return;
-          clearTimeout(timer);
-          const now = clock.now();
-          if (dueAtMs <= now) return settle();
-          const restMs = Math.min(dueAtMs, nextChangeOf(grant, now)) - now;
-          timer = setTimeout(look, Math.min(Math.max(restMs, 1), CLOCK_LOOK_MS));
-        }, settle);
-      };
-      const unwatch = grants.watch(claims, look);
+      const end = grants.attend(claims, {
+        look: async () => {
+          const grant = await this.#checkStillGood(request, claims, call);
+          if (dueAtMs <= clock.now()) settle();
+          return Math.min(dueAtMs, nextChangeOf(grant, clock.now()));
+        },
+        failed: settle,
+      });
       const forget = call.onEnd(settle);
-      look();
     });
   }
 
