@@ -230,16 +230,6 @@ inEach(scene.inside.all, 'every operator may ask, and nobody else', async (clien
   }
 });
 
-inEach(scene.outside.all, 'the public port has none of it', async (client) => {
-  const { reason } = await failureOf(check(client, service, { token: 'x' }));
-  assert.equal(reason, client.hasStreams ? 'METHOD_NOT_FOUND' : 'ROUTE_NOT_FOUND');
-});
-
-test('the internal port tells of it', async () => {
-  const answer = await scene.inside.rest1.send('GET', '/openapi.json');
-  assert.ok(Object.keys(JSON.parse(answer.text).paths).includes('/access/v1/check'));
-});
-
 inEach(
   scene.inside.all,
   'an answer may be kept for a second, or until it changes',
