@@ -14,7 +14,7 @@ import { type Ran, Terminal } from './terminal.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
 /** More than what is made at a time. */
-const KEYS = 200;
+const KEYS = 100;
 /** What is made at a time, and the first one by itself. */
 const AT_RISK_MAX = 64;
 const SECRETS_LOST = 8;
@@ -93,7 +93,7 @@ test('a command that ends in the middle: every key that it may not have kept is 
     // What the command took before it failed it may have kept or not.
     assert.deepEqual(ids, await keysOf(client));
     assert.ok(idsIn(taken).every((id) => ids.includes(id)));
-    await mend(client, file, ran);
+    if (end === 'exit 1') await mend(client, file, ran);
   }
 });
 
