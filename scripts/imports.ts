@@ -85,7 +85,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     types: ['grants', 'counters', 'pino'],
   },
   transport: {
-    all: ['pipeline', 'gen', 'domain/errors.ts', 'domain/network.ts', PROTOBUF, 'node:'],
+    all: [
+      ...['domain/errors.ts', 'domain/network.ts'],
+      ...['domain/path-template.ts', 'domain/request-target.ts'],
+      ...['pipeline', 'gen', PROTOBUF, 'node:'],
+    ],
     types: ['domain/proxies.ts'],
     // The page of documents that dev shows.
     addresses: ['swagger-ui-dist'],

@@ -11,6 +11,12 @@ import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
 import { OrdersService } from './gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
+import {
+  AccountRoutesService,
+  AssetRoutesService,
+  MarketDataRoutesService,
+  PublicRoutesService,
+} from './gen/propusk/routes/v1/routes_pb.js';
 import { SimulationService } from './gen/propusk/simulation/v1/simulation_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
@@ -19,7 +25,7 @@ import { openSigningKeys } from './ops/signing-keys.ts';
 import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
-import { type Registration, register, registerNone } from './pipeline/call.ts';
+import { type Registration, register, registerAllowed, registerNone } from './pipeline/call.ts';
 import { parseDeadline } from './pipeline/deadline.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
@@ -36,12 +42,17 @@ import { PaperVenue } from './venue/paper.ts';
 /** The public contract's services. */
 export const CONTRACT: readonly DescService[] = [AuthService, OrdersService, UsageMetricsService];
 
+/** The routes that proxies ask about beside the contract's own. */
+const ROUTES: readonly DescService[] = [
+  ...[PublicRoutesService, AccountRoutesService, MarketDataRoutesService, AssetRoutesService],
+];
+
 /** Settings that name methods, read; those that cannot be are sentences that say why. */
 function readWith<T extends object>(
   parse: (text: string, services: typeof CONTRACT) => T | string,
-): (texts: readonly string[]) => { good: T[]; flaws: string[] } {
-  return (texts) => {
-    const read = texts.map((text) => parse(text, CONTRACT));
+): (texts: readonly string[], services?: typeof CONTRACT) => { good: T[]; flaws: string[] } {
+  return (texts, services = CONTRACT) => {
+    const read = texts.map((text) => parse(text, services));
     return {
       good: read.filter((one) => typeof one !== 'string'),
       flaws: read.filter((one) => typeof one === 'string'),
@@ -51,8 +62,11 @@ function readWith<T extends object>(
 
 /** Reads `--fault`. */
 export const readFaults = readWith(parseFault);
-/** Reads `--limit`. */
-export const readLimits = readWith(parseLimit);
+const readLimitsOf = readWith(parseLimit);
+/** Reads `--limit`, which may name rules as well. */
+export function readLimits(texts: readonly string[], rules: readonly DescService[]) {
+  return readLimitsOf(texts, [...CONTRACT, ...ROUTES, ...rules]);
+}
 /** Reads `--deadline-ms-max`. */
 export const readDeadlines = readWith(parseDeadline);
 
@@ -87,6 +101,8 @@ export interface Contract {
   readonly simulation: readonly Registration[];
   /** What operators administer with. */
   readonly administration: readonly Registration[];
+  /** What proxies may ask about: what the first list knows the others do not. */
+  readonly rules: readonly (readonly Registration[])[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers'>;
@@ -102,6 +118,8 @@ export interface ContractParts {
   readonly random: Random;
   /** Where the markets of MICs are. */
   readonly markets: Markets;
+  /** What the rules file says of routes, as services. */
+  readonly rules: readonly DescService[];
   /** Services beside the contract's own, for tests. */
   readonly extraServices: readonly Registration[];
   /** The program's own. */
@@ -110,7 +128,7 @@ export interface ContractParts {
 
 /** Puts the services together. */
 export async function makeContract(config: Config, parts: ContractParts): Promise<Contract> {
-  const { store, masterKey, clock, random, extraServices } = parts;
+  const { store, masterKey, clock, random, extraServices, markets, rules } = parts;
   const signingKeys = await openSigningKeys(store, masterKey, clock, random);
   const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
   const reader = new TokenReader(signingKeys);
@@ -122,8 +140,11 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const { openOrdersMax, accountOpenOrdersMax } = config;
   const bounds = { openOrdersMax, accountOpenOrdersMax };
   const venue = isPaper ? await PaperVenue.open({ store, clock, random, ...bounds }) : undefined;
-  const offered = CONTRACT.filter((service) => venue !== undefined || service !== OrdersService);
-  const limited = limitedMethods([...offered, ...extra], readLimits(config.limits).good);
+  // Also of what is not offered here: those who do may have proxies ask about it.
+  const limited = limitedMethods(
+    [...CONTRACT, ...extra, ...ROUTES, ...rules],
+    readLimits(config.limits, rules).good,
+  );
   const keys = new MemoryCounters({ clock, callersMax });
   const addresses = new MemoryCounters({ clock, callersMax });
   const quotas = new Quotas({
@@ -132,7 +153,7 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     methods: [...limited.values()],
     addressCallsMax,
   });
-  const { markets, version } = parts;
+  const { version } = parts;
   const limitedNames = [...limited.values()].map(({ name }) => name);
   const known = { store, masterKey, clock, random, quotas, reader, grants };
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
@@ -149,11 +170,12 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       ...known,
       ...{ markets, version, mode: config.mode, limitedMethods: limitedNames },
     }),
+    rules: [rules, [...ROUTES, OrdersService]].map((each) => each.map(registerAllowed)),
     simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => venue?.close(),
     admit: admitter({
       authenticator: new Authenticator(admission),
-      access: new Access({ admission, grants, clock }),
+      access: new Access({ admission, grants, clock, markets }),
       limiter: new Limiter(quotas, limited),
       operatorAccess: new OperatorAccess({
         operators: new Operators({ store, masterKey, clock }),

@@ -86,7 +86,7 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     const operatorToken =
       config.mode === 'dev' ? await putDemoOperator(store, masterKey, clock.now()) : undefined;
     const { version } = PACKAGE;
-    const ofContract = { ...around, store, masterKey, markets, version };
+    const ofContract = { ...around, store, masterKey, markets, version, rules: [] };
     const contract = await makeContract(config, ofContract);
     const parts = { ...around, store, contract, tls, metrics, version };
     const ports = await listen(config, parts).catch(async (error) => {
@@ -118,9 +118,10 @@ function retain(config: Config, { clock, log }: Surroundings, store: Store): () 
 /** What is wrong with settings, as only the parts that they are for can tell. */
 export function settingFlaws(settings: Partial<Config>): string[] {
   const { faults, limits, deadlineMsMax, shedFirst, masterKey } = settings;
+  const rules: [] = [];
   const flaws = [
     ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
-    ...readLimits(limits ?? []).flaws.map((flaw) => `--limit: ${flaw}`),
+    ...readLimits(limits ?? [], rules).flaws.map((flaw) => `--limit: ${flaw}`),
     ...readDeadlines(deadlineMsMax ?? []).flaws.map((flaw) => `--deadline-ms-max: ${flaw}`),
     ...readShedFirst(shedFirst ?? []).flaws.map((flaw) => `--shed-first: ${flaw}`),
   ];

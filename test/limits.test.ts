@@ -94,6 +94,12 @@ const ORDERS = [
   ...['PlaceOrder', 'CancelOrder', 'GetOrders', 'GetOrder', 'SubscribeOrders', 'SubscribeTrades'],
 ];
 
+/** What proxies ask about. */
+const ROUTES = [
+  ...['ChangeAccount', 'GetAccount', 'Bars', 'LatestTrades', 'LastQuote', 'OrderBook'],
+  ...['Assets', 'Exchanges'],
+];
+
 test('GetUsageMetrics tells every method that has a limit, its own call counted', async () => {
   await using scene = await Scene.start();
   const { four, server } = scene;
@@ -113,6 +119,7 @@ test('GetUsageMetrics tells every method that has a limit, its own call counted'
       quota('SubscribeJwtRenewal', '200', now),
       ...ORDERS.map((name) => quota(name, '200', now)),
       quota('GetUsageMetrics', '199', soon),
+      ...ROUTES.map((name) => quota(name, '200', now)),
     ].map((each) => ({ ...each, reset_time: each.reset_time.replace('.000Z', 'Z') })),
   });
 });
