@@ -94,6 +94,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     // The page of documents that dev shows.
     addresses: ['swagger-ui-dist'],
   },
+  rules: { all: ['domain', 'gen', PROTOBUF, 'yaml'] },
   ops: { all: ['store', 'domain', 'node:', '@peculiar/x509', 'reflect-metadata'] },
   gen: { all: [PROTOBUF] },
   'setting.ts': { all: ['domain'] },
@@ -114,6 +115,7 @@ const RULES: Readonly<Record<string, Rule>> = {
         'venue',
         'service',
         'pipeline',
+        'rules',
       ],
       ...['ops', 'gen', PROTOBUF],
     ],

@@ -32,6 +32,8 @@ import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
 import { OperatorAccess } from './pipeline/operator-access.ts';
+import { readRules } from './rules/rules-file.ts';
+import { rulesService } from './rules/rules-service.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -62,6 +64,16 @@ function readWith<T extends object>(
 
 /** Reads `--fault`. */
 export const readFaults = readWith(parseFault);
+/** Reads `--authz-rules`: the text of that file, if there is one. */
+export function readRulesFile(
+  text: string,
+  file: string,
+): { service: DescService; flaws: readonly string[] } {
+  const names = [...CONTRACT, ...ROUTES].flatMap(({ methods }) => methods.map(({ name }) => name));
+  const { rules, flaws } = readRules(text, file, new Set(names));
+  return { service: rulesService(rules), flaws };
+}
+
 const readLimitsOf = readWith(parseLimit);
 /** Reads `--limit`, which may name rules as well. */
 export function readLimits(texts: readonly string[], rules: readonly DescService[]) {
