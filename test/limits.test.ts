@@ -92,6 +92,8 @@ test('headers, metadata and GetUsageMetrics tell the same figures at each step',
 
 const ORDERS = [
   ...['PlaceOrder', 'CancelOrder', 'GetOrders', 'GetOrder', 'SubscribeOrders', 'SubscribeTrades'],
+  // Not offered here, and counted where proxies ask about it.
+  'PlaceSLTPOrder',
 ];
 
 /** What proxies ask about. */
