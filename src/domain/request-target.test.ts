@@ -27,6 +27,7 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
     ...['/v1/%2e%2e/a', '/v1/%2E', '/v1/a%2fb', '/v1/a%2Fb', '/v1/a%5cb', '/v1/%25', '/v1/%252f'],
     ...[
       '/v1/%3b',
+      '/v1/a%3Fb',
       '/v1/%00',
       '/v1/%0a',
       '/v1/%7f',

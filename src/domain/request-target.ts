@@ -20,7 +20,7 @@ const PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*$/;
 const QUERY = /^[\x21-\x22\x24-\x7e]*$/;
 const ENCODED = /%(?:[0-9A-Fa-f]{2})?/g;
 /** What must stand there by its letter, or not at all: to decode it makes it another path. */
-const NEVER_ENCODED = /[A-Za-z0-9\-._~/\\%;\p{C}]/u;
+const NEVER_ENCODED = /[A-Za-z0-9\-._~/\\%;?\p{C}]/u;
 
 /**
  * Reads a target in origin form, `/path?query`.
