@@ -1,4 +1,5 @@
 /** Who asks for what behind a proxy, and what must come of it: by the words of the rules, row by row. */
+import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Clock, systemClock, systemRandom } from '../src/domain/clock.ts';
@@ -7,6 +8,7 @@ import { MasterKey } from '../src/domain/master-key.ts';
 import { signToken } from '../src/domain/token.ts';
 import { readMasterKey } from '../src/ops/files.ts';
 import { openSigningKeys } from '../src/ops/signing-keys.ts';
+import type { Headers } from './clients/client.ts';
 import { Rest1Client } from './clients/rest.ts';
 import { secretOf } from './orders.ts';
 import { type InProcess, startHere, temporaryFolder, unique } from './start.ts';
@@ -173,6 +175,40 @@ export class AuthzScene implements AsyncDisposable {
   /** A new key of the demo client, and a token of it. */
   signedIn(): Promise<{ keyId: string; token: string }> {
     return signedIn(this.server, this.masterKey);
+  }
+
+  /**
+   * Revokes a key in the midst of requests with its token: whatever is sent after the revocation must be
+   * refused.
+   * @param callers each sends one request of those that the demo client may, and tells its status
+   */
+  async revokeUnderLoad(
+    callers: readonly ((headers: Headers) => Promise<number>)[],
+  ): Promise<void> {
+    const { keyId, token } = await this.signedIn();
+    const state = { isOver: false, isRunning: true, good: 0, refused: 0, late: 0 };
+    const load = async (send: (headers: Headers) => Promise<number>) => {
+      while (state.isRunning) {
+        const { isOver } = state;
+        const status = await send({ authorization: token });
+        assert.ok(status === 200 || status === 401, `${status}`);
+        if (status === 401) state.refused++;
+        else if (isOver) state.late++;
+        else state.good++;
+      }
+    };
+    const loads = callers.map(load);
+    const until = async (is: () => boolean) => {
+      // A caller ends early only with what went wrong.
+      while (!is()) await Promise.race([new Promise(setImmediate), ...loads]);
+    };
+    await until(() => state.good > 50);
+    await revokeKey(this.server.server.store, keyId);
+    state.isOver = true;
+    await until(() => state.refused > 50);
+    state.isRunning = false;
+    await Promise.all(loads);
+    assert.equal(state.late, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

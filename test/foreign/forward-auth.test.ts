@@ -20,7 +20,7 @@ import type { Headers } from '../clients/client.ts';
 import type { RestAnswer } from '../clients/rest.ts';
 import { talk } from '../raw.ts';
 import { unique } from '../start.ts';
-import { claimsOf, revokeKey } from '../steps.ts';
+import { claimsOf } from '../steps.ts';
 import { until } from '../wait.ts';
 import { AskingProxy, Backend, type Echo } from './proxies.ts';
 
@@ -204,33 +204,11 @@ for (const [name, config] of Object.entries(CONFIGS) as [keyof typeof CONFIGS, s
     });
 
     test('a key that is revoked under load is refused from the next request on', async () => {
-      const { keyId, token } = await scene.signedIn();
-      const state = { isOver: false, isRunning: true, good: 0, refused: 0, late: 0 };
-      const load = async () => {
-        while (state.isRunning) {
-          const { isOver } = state;
-          const headers = { authorization: token };
-          const { status } = await proxy.rest.send('POST', '/v1/accounts/1899011/orders', {
-            headers,
-            body: '{}',
-          });
-          assert.ok(status === 200 || status === 401, `${status}`);
-          if (status === 401) state.refused++;
-          else if (isOver) state.late++;
-          else state.good++;
-        }
+      const send = async (headers: Headers) => {
+        const request = { headers, body: '{}' };
+        return (await proxy.rest.send('POST', '/v1/accounts/1899011/orders', request)).status;
       };
-      const callers = Array.from({ length: 8 }, load);
-      const when = async (is: () => boolean) => {
-        while (!is()) await Promise.race([new Promise(setImmediate), ...callers]);
-      };
-      await when(() => state.good > 50);
-      await revokeKey(scene.server.server.store, keyId);
-      state.isOver = true;
-      await when(() => state.refused > 50);
-      state.isRunning = false;
-      await Promise.all(callers);
-      assert.equal(state.late, 0);
+      await scene.revokeUnderLoad(Array.from({ length: 8 }, () => send));
     });
 
     test('without an answer nobody is let in', async () => {
