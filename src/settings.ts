@@ -91,6 +91,11 @@ export const SETTINGS = {
     help: 'list of MICs and their countries (CSV of ISO 10383) that stands before the built-in one',
     read: text,
   }),
+  authzRules: setting({
+    flags: '--authz-rules <file>',
+    help: 'what proxies may ask about at /authz beside the routes of the contract (YAML or JSON)',
+    read: text,
+  }),
   tls: setting({
     flags: '--tls',
     fallback: 'false',
