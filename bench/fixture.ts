@@ -3,8 +3,17 @@
  * `bench/.cache`. All that it holds can be told from a key's number, so that loads need no list.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { systemClock, systemRandom } from '../src/domain/clock.ts';
 import { MasterKey } from '../src/domain/master-key.ts';
 import { type Permission, QuoteLevel } from '../src/domain/permission.ts';
@@ -21,6 +30,12 @@ const VERSION = 1;
 const CACHE = path.join(import.meta.dirname, '.cache');
 const KEYS_PER_CLIENT = 4;
 const CLIENTS_AT_A_TIME = 500;
+/** Changes under way at a time: the store's thread works while the next ones are made. */
+const CHANGES_AT_A_TIME = 4;
+const SESSIONS_AT_A_TIME = 500_000;
+const DAY_MS = 86_400_000;
+/** Past sessions are spread over so many days, fewer than they are kept. */
+const PAST_DAYS = 300;
 const PLAN = 'plan-moex';
 
 /** All ids are of one length, so that requests and answers are too; as long as those of newId. */
@@ -67,12 +82,12 @@ export interface Fixture {
 }
 
 /** A copy of the database with so many keys, which is made first where there is none. */
-export async function openFixture(keys: number): Promise<Fixture> {
-  const kept = path.join(CACHE, `keys-${keys}-v${VERSION}.db`);
-  if (!existsSync(kept)) await make(keys, kept);
+export async function openFixture(keys: number, pastSessions = 0): Promise<Fixture> {
+  const kept = path.join(CACHE, `keys-${keys}-sessions-${pastSessions}-v${VERSION}.db`);
+  if (!existsSync(kept)) await make(keys, pastSessions, kept);
   const folder = mkdtempSync(path.join(CACHE, 'run-'));
   const file = path.join(folder, 'propusk.db');
-  copyFileSync(kept, file);
+  copyFileSync(kept, file, constants.COPYFILE_FICLONE);
   const database = `sqlite:${file}`;
   const masterKey = new MasterKey(Buffer.from(MASTER_KEY, 'hex'));
   const store = await openSqlite(database, { auditKey: masterKey.auditKey });
@@ -83,8 +98,9 @@ export async function openFixture(keys: number): Promise<Fixture> {
   return { keys, folder, database, signingKey, remove };
 }
 
-async function make(keys: number, kept: string): Promise<void> {
-  process.stderr.write(`a database with ${keys} keys is made, once\n`);
+async function make(keys: number, pastSessions: number, kept: string): Promise<void> {
+  const what = `${keys} keys and ${pastSessions} past sessions`;
+  process.stderr.write(`a database with ${what} is made, once\n`);
   mkdirSync(CACHE, { recursive: true });
   const part = `${kept}.part`;
   for (const end of ['', '-wal', '-shm', '.lock']) rmSync(part + end, { force: true });
@@ -95,6 +111,7 @@ async function make(keys: number, kept: string): Promise<void> {
   await openSigningKeys(store, masterKey, systemClock, systemRandom);
   await fill(store, keys, masterKey);
   await store.close();
+  addPastSessions(part, pastSessions, keys);
   rmSync(`${part}.lock`, { force: true });
   renameSync(part, kept);
 }
@@ -103,6 +120,7 @@ async function fill(store: Store, keys: number, masterKey: MasterKey): Promise<v
   const by = { actor: 'propusk', atMs: Date.now(), remoteAddress: '' };
   await store.change([...plan(), ...operator(masterKey)], by);
   const clients = Math.ceil(keys / KEYS_PER_CLIENT);
+  const underWay: Promise<unknown>[] = [];
   for (let from = 0; from < clients; from += CLIENTS_AT_A_TIME) {
     const to = Math.min(clients, from + CLIENTS_AT_A_TIME);
     const changes: ResourceChange[] = [];
@@ -110,8 +128,34 @@ async function fill(store: Store, keys: number, masterKey: MasterKey): Promise<v
     for (let key = from * KEYS_PER_CLIENT; key < Math.min(keys, to * KEYS_PER_CLIENT); key++) {
       changes.push(...keyChange(key, masterKey));
     }
-    await store.change(changes, by);
+    underWay.push(store.change(changes, by));
+    if (underWay.length === CHANGES_AT_A_TIME) await underWay.shift();
   }
+  await Promise.all(underWay);
+}
+
+/**
+ * Sessions that are over, as old servers have them. In the order of their ids, by SQL alone and without
+ * their audit entries: the store would take hours.
+ */
+function addPastSessions(file: string, count: number, keys: number): void {
+  const db = new DatabaseSync(file);
+  const oldestMs = Date.now() - PAST_DAYS * DAY_MS;
+  const stepMs = ((PAST_DAYS - 1) * DAY_MS) / Math.max(1, count);
+  const insert = db.prepare(`
+    WITH RECURSIVE number (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < ?2)
+    INSERT INTO session (id, key_id, client_id, source_app_id, remote_address, issued_at_ms,
+      expires_at_ms, revoked_at_ms)
+    SELECT printf('past-%017d', n), printf('key-%018d', n / ?3), printf('client-%015d', n / ?3 / ?4),
+      '', '192.0.2.1', CAST(?5 + n * ?6 AS INTEGER), CAST(?5 + n * ?6 AS INTEGER) + 903000, NULL
+    FROM number`);
+  const perKey = Math.max(1, Math.ceil(count / keys));
+  for (let from = 0; from < count; from += SESSIONS_AT_A_TIME) {
+    const to = Math.min(count, from + SESSIONS_AT_A_TIME);
+    insert.run(from, to, perKey, KEYS_PER_CLIENT, oldestMs, stepMs);
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+  db.close();
 }
 
 function put<K extends ResourceKind>(kind: K, value: Resources[K]): ResourceChange[] {

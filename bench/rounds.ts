@@ -29,8 +29,10 @@ export interface RoundsOptions {
   readonly load: LoadProcess;
   readonly rounds: number;
   readonly windowMs: number;
-  /** No round begins later than so many milliseconds after the first, if some had to be repeated. */
+  /** Rounds are repeated for so long at most; three are taken in any case. */
   readonly budgetMs: number;
+  /** Windows that were disturbed count as well. */
+  readonly isNoisy: boolean;
 }
 
 /** Of one core's time, by programs that are not ours, on the two cores together. */
@@ -39,6 +41,8 @@ export const OTHERS_MAX = 0.05;
 export const STOLEN_MAX = 0.02;
 /** Of its core's time: a load that is busier than this may be what is measured. */
 export const LOAD_MAX = 0.97;
+/** Fewer pairs than this make no ratio. */
+const PAIRS_MIN = 3;
 /** From the start of a window until its calls are counted. */
 const RAMP_MS = 120;
 
@@ -62,27 +66,32 @@ export async function warmUp(load: LoadProcess, one: Contestant, ms: number): Pr
   const answersMin = isTurn ? source.keys : 0;
   const shape = { connections: 4, streams: 1 };
   await load.closed({ ...one, shape, rampMs: 0, windowMs: ms / 3 });
-  return load.closed({ ...one, rampMs: 0, windowMs: ms, answersMin });
+  return load.closed({ ...one, rampMs: 0, windowMs: ms, answersMin, windowMsMax: ms * 4 });
 }
 
 /** So many rounds in which all windows count, or as many as the time allows. */
 export async function takeRounds(
   contestants: readonly Contestant[],
-  { load, rounds, windowMs, budgetMs }: RoundsOptions,
+  { load, rounds, windowMs, budgetMs, isNoisy }: RoundsOptions,
 ): Promise<Round[]> {
   const taken: Round[] = [];
   const endMs = performance.now() + budgetMs;
   let undisturbed = 0;
-  while (undisturbed < rounds && (performance.now() < endMs || taken.length < rounds)) {
+  while (taken.length < Math.min(rounds, PAIRS_MIN) || performance.now() < endMs) {
+    if (undisturbed === rounds) break;
     const round = new Map<string, Window>();
     for (const one of taken.length % 2 === 0 ? contestants : contestants.toReversed()) {
       const { rate, usage } = await load.closed({ ...one, rampMs: RAMP_MS, windowMs });
       round.set(one.name, { rate, usage, disturbance: disturbanceOf(usage) });
     }
     taken.push(round);
-    if ([...round.values()].every(({ disturbance }) => disturbance === undefined)) undisturbed++;
+    if (isNoisy || isUndisturbed(round)) undisturbed++;
   }
   return taken;
+}
+
+export function isUndisturbed(round: Round): boolean {
+  return [...round.values()].every(({ disturbance }) => disturbance === undefined);
 }
 
 /** One contestant's rate over another's. */
@@ -114,8 +123,6 @@ export function ratioOf(
   const disturbed = rounds.length - ratios.length;
   return { median: median(ratios), low, high, pairs: ratios.length, disturbed };
 }
-
-const PAIRS_MIN = 3;
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

@@ -23,8 +23,8 @@ export type PeerName =
 export interface Running {
   readonly pid: number;
   readonly port: number;
-  /** Propusk's second listener. */
-  readonly internalPort: number;
+  /** Of Propusk, the internal listener; of connect-node, HTTP/1.1. 0 where there is none. */
+  readonly secondPort: number;
   /** Requests that a peer asks to be sent. */
   readonly bodies: readonly string[];
   /** From its start until it took calls, milliseconds. */
@@ -53,8 +53,7 @@ export function startPeer(name: PeerName, fixture: Fixture, cores: Cores | undef
   const command = [process.execPath, path.join(PEERS, `${name}.js`)];
   return start(command, { env, cores, log: path.join(fixture.folder, `${name}.log`) }, (line) => {
     if (!line.startsWith('{')) return undefined;
-    const { port, bodies = [] } = JSON.parse(line) as { port: number; bodies?: string[] };
-    return { port, internalPort: 0, bodies };
+    return { secondPort: 0, bodies: [], ...(JSON.parse(line) as Pick<Ready, 'port'>) };
   });
 }
 
@@ -75,9 +74,9 @@ export function startPropusk(
   return start(command, { env, cores, log }, (_, all) => {
     const ports = [...all.matchAll(/https?:\/\/[\d.]+:(\d+)/g)].map(([, port]) => Number(port));
     const isReady = /\/metrics\n/.test(all);
-    const [port, internalPort] = ports;
-    if (!isReady || port === undefined || internalPort === undefined) return undefined;
-    return { port, internalPort, bodies: [] };
+    const [port, secondPort] = ports;
+    if (!isReady || port === undefined || secondPort === undefined) return undefined;
+    return { port, secondPort, bodies: [] };
   });
 }
 
@@ -88,7 +87,7 @@ interface StartOptions {
   readonly log: string;
 }
 
-type Ready = Pick<Running, 'port' | 'internalPort' | 'bodies'>;
+type Ready = Pick<Running, 'port' | 'secondPort' | 'bodies'>;
 
 /** @param read what a line, and all of standard output so far, say of the server; else undefined */
 async function start(

@@ -8,6 +8,9 @@ import type { Requests } from './requests.ts';
 /** For the last answers, milliseconds. */
 const GRACE_MS = 5000;
 
+/** How often it is looked whether there were enough answers. */
+const STEP_MS = 50;
+
 /** Runs it; rejects when a single call fails. */
 export async function closedLoop(order: ClosedLoop, requests: Requests): Promise<Outcome> {
   const run = new Run(order, requests);
@@ -31,7 +34,7 @@ class Run implements Listener {
   }
 
   async outcome(): Promise<Outcome> {
-    const { target, shape, rampMs, windowMs, answersMin = 0, cores, serverPid } = this.#order;
+    const { target, shape, rampMs, windowMs, cores, serverPid } = this.#order;
     const connections = await open(target, shape, this, this.#failure.promise);
     try {
       for (const connection of connections) {
@@ -43,7 +46,7 @@ class Run implements Listener {
       this.#answers = 0;
       const fromMs = performance.now();
       await this.#wait(windowMs);
-      while (this.#answers < answersMin && this.#sending) await this.#wait(50);
+      await this.#waitForAnswers(fromMs);
       const seconds = (performance.now() - fromMs) / 1000;
       const answers = this.#answers;
       const usage = watch.end();
@@ -77,6 +80,14 @@ class Run implements Listener {
     }
     this.#underWay++;
     connection.send(request, 0);
+  }
+
+  async #waitForAnswers(fromMs: number): Promise<void> {
+    const { answersMin = 0, windowMsMax = Number.POSITIVE_INFINITY } = this.#order;
+    while (this.#sending && this.#answers < answersMin) {
+      if (performance.now() - fromMs > windowMsMax) return;
+      await this.#wait(STEP_MS);
+    }
   }
 
   /** Until the time is over, or there are no requests left. */

@@ -48,8 +48,9 @@ export interface ClosedLoop extends Command {
   /** Before counting begins, milliseconds. */
   readonly rampMs: number;
   readonly windowMs: number;
-  /** Counting goes on until there were so many answers. */
+  /** Counting goes on until there were so many answers, but not for longer than the other says. */
   readonly answersMin?: number;
+  readonly windowMsMax?: number;
 }
 
 /** Calls that go out when they are due, whatever became of those before. */
