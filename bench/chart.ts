@@ -18,12 +18,14 @@ const TITLE_HEIGHT = 40;
 const MARGIN = 16;
 
 const STYLE = `
+  .page { fill: #ffffff; }
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
   .title { font-weight: 600; }
   .foot { font-size: 11px; fill: #59636e; }
   .limit { fill: #9aa4af; } .ours { fill: #1a7f5a; } .peer { fill: #6e8fd6; }
   .line { stroke: #9aa4af; stroke-dasharray: 3 3; }
   @media (prefers-color-scheme: dark) {
+    .page { fill: #0d1117; }
     text { fill: #e6edf3; } .foot { fill: #9198a1; }
     .limit { fill: #656c76; } .ours { fill: #3fb488; } .peer { fill: #7f9fe8; }
     .line { stroke: #656c76; }
@@ -58,6 +60,8 @@ export function chart(
     `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${title}">`,
     `<title>${title}</title>`,
     `<style>${STYLE}\n</style>`,
+    // Its own ground: a page and the reader's system may disagree about light and dark.
+    `<rect class="page" width="${WIDTH}" height="${height}" rx="6"/>`,
     ...parts,
     '</svg>\n',
   ].join('\n');

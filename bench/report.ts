@@ -6,7 +6,8 @@ import { type Noise, noiseOf, percent, ratioText, type Section } from './section
 
 const FOLDER = path.join(import.meta.dirname, 'results');
 const PEERS = path.join(import.meta.dirname, 'peers', 'package.json');
-/** Replaces what it stands around in a document. */
+const README = path.join(import.meta.dirname, '..', 'README.md');
+/** What is between them in the README is the newest run's. */
 const MARKS = ['<!-- bench: begin -->', '<!-- bench: end -->'] as const;
 
 export interface Run {
@@ -31,7 +32,20 @@ export function report(run: Run): string[] {
   if (groups.length === 0) return [`${name}.json`, `${name}.md`];
   const svg = path.join(FOLDER, 'chart.svg');
   writeFileSync(svg, chart(groups, `${run.machine}; ${run.startedAt.slice(0, 10)}`));
-  return [`${name}.json`, `${name}.md`, svg];
+  writeFileSync(README, between(readFileSync(README, 'utf8'), readmeText(run)));
+  return [`${name}.json`, `${name}.md`, svg, README];
+}
+
+/** The chart, and where its figures are. */
+function readmeText({ startedAt, machine }: Run): string {
+  const day = startedAt.slice(0, 10);
+  return [
+    '',
+    '![Calls a second on one core, as shares of what bare Node does](bench/results/chart.svg)',
+    '',
+    `Measured on ${day}: ${machine}. All figures are in [bench/results/${day}.md](bench/results/${day}.md).`,
+    '',
+  ].join('\n');
 }
 
 /** Nobody reads more digits than five. */
@@ -99,7 +113,7 @@ function chartGroups(sections: readonly Section[]): { title: string; bars: Bar[]
 }
 
 /** Puts a text between the marks of a document, where it has them. */
-export function between(document: string, text: string): string {
+function between(document: string, text: string): string {
   const [begin, end] = MARKS.map((mark) => document.indexOf(mark));
   if (begin === undefined || end === undefined || begin < 0 || end < begin) return document;
   return `${document.slice(0, begin + MARKS[0].length)}\n${text}\n${document.slice(end)}`;
