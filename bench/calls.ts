@@ -16,7 +16,8 @@ export function tokensOf({ signingKey }: Fixture, keys: number, isFresh = false)
 }
 
 export function restDetails(port: number, source: Source): Target {
-  return { protocol: 'rest', port, path: '/v1/sessions/details', source };
+  const proof = '"account_ids":["';
+  return { protocol: 'rest', port, path: '/v1/sessions/details', source, proof };
 }
 
 export function grpcDetails(port: number, source: Source): Target {
@@ -24,28 +25,37 @@ export function grpcDetails(port: number, source: Source): Target {
 }
 
 export function restAuth(port: number, keys: number): Target {
-  return { protocol: 'rest', port, path: '/v1/sessions', source: { of: 'secrets', keys } };
+  const source = { of: 'secrets', keys } as const;
+  return { protocol: 'rest', port, path: '/v1/sessions', source, proof: '"token":"' };
 }
 
-/** May the holder of the token trade? */
-const CHECK = { json: { action: 'ACTION_TRADE' }, protobufHex: '1802' };
+/** May the holder of the token trade on the account? Answers tell for how long they hold. */
+const CHECK = {
+  also: { json: { action: 'ACTION_TRADE' }, protobufHex: '1802' },
+  isAboutAccount: true,
+  isAnyLength: true,
+};
 const BEARER = ['authorization', `Bearer ${SERVICE_TOKEN}`] as const;
 
 /** @param port of the internal listener */
 export function restCheck(port: number, source: Source): Target {
   const headers = [['content-type', 'application/json'] as const, BEARER];
-  return { protocol: 'rest', port, path: '/access/v1/check', headers, source, also: CHECK };
+  const allowed = { ...CHECK, proof: '"allowed":true' };
+  return { protocol: 'rest', port, path: '/access/v1/check', headers, source, ...allowed };
 }
 
 /** @param port of the internal listener */
 export function grpcCheck(port: number, source: Source): Target {
   const path = '/propusk.access.v1.AccessService/Check';
-  return { protocol: 'grpc', port, path, headers: [BEARER], source, also: CHECK };
+  // Field 1, `allowed`, is true.
+  const allowed = { ...CHECK, proof: '0801' };
+  return { protocol: 'grpc', port, path, headers: [BEARER], source, ...allowed };
 }
 
 /** Introspection by oidc-provider, with the tokens that it gave out. */
 export function introspection(port: number, bodies: readonly string[]): Target {
   const headers = [['content-type', 'application/x-www-form-urlencoded']] as const;
   const source = { of: 'bodies', bodies } as const;
-  return { protocol: 'rest', port, path: '/token/introspection', headers, source };
+  const proof = '"active":true';
+  return { protocol: 'rest', port, path: '/token/introspection', headers, source, proof };
 }

@@ -70,6 +70,11 @@ function accountOf(client: number): string {
   return String(1_000_000 + client);
 }
 
+/** The account of a key. */
+export function accountIdOfKey(number: number): string {
+  return accountOf(Math.floor(number / KEYS_PER_CLIENT));
+}
+
 /** A database in a folder of its own. */
 export interface Fixture {
   readonly keys: number;
@@ -95,6 +100,7 @@ export async function openFixture(keys: number, pastSessions = 0): Promise<Fixtu
   await store.close();
   const signingKey = { id, hex: key.export().toString('hex') };
   const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   return { keys, folder, database, signingKey, remove };
 }
 

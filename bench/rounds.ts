@@ -12,12 +12,15 @@ export interface Contestant {
   readonly serverPid: number;
   readonly target: Target;
   readonly shape: Shape;
+  /** Of its windows, where they are longer than the others'. */
+  readonly windowMs?: number;
 }
 
 /** One contestant's part of a round. */
 export interface Window {
   /** Answers a second. */
   readonly rate: number;
+  readonly answers: number;
   readonly usage: Usage | undefined;
   /** Why it does not count; undefined when it does. */
   readonly disturbance: string | undefined;
@@ -81,8 +84,9 @@ export async function takeRounds(
     if (undisturbed === rounds) break;
     const round = new Map<string, Window>();
     for (const one of taken.length % 2 === 0 ? contestants : contestants.toReversed()) {
-      const { rate, usage } = await load.closed({ ...one, rampMs: RAMP_MS, windowMs });
-      round.set(one.name, { rate, usage, disturbance: disturbanceOf(usage) });
+      const order = { windowMs, ...one, rampMs: RAMP_MS };
+      const { rate, answers, usage } = await load.closed(order);
+      round.set(one.name, { rate, answers, usage, disturbance: disturbanceOf(usage) });
     }
     taken.push(round);
     if (isNoisy || isUndisturbed(round)) undisturbed++;

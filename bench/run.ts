@@ -38,8 +38,15 @@ if (unknown.length > 0) {
   console.error(`no such part: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
   process.exit(2);
 }
-if (values.quick) await quick({ isNoisy: values.noisy });
-else await full();
+// Servers and folders go at the exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+try {
+  if (values.quick) await quick({ isNoisy: values.noisy });
+  else await full();
+} catch (error) {
+  console.error('the run is void:', error);
+  process.exit(1);
+}
 
 async function full(): Promise<void> {
   const startedAt = new Date().toISOString();

@@ -93,9 +93,10 @@ export function linesOf({ title, base, rows, figures }: Section): string[] {
   }
   if (base !== undefined && rows.length > 0) {
     const { baseSpread, others, stolen, windows, disturbed } = noiseOf(rows, base);
-    const spread = baseSpread === undefined ? 'none counts' : percent(baseSpread);
+    const spread =
+      baseSpread === undefined ? 'none counts' : `they spread over ${percent(baseSpread)}`;
     lines.push(
-      `noise: ${base}'s windows spread over ${spread}; others used ${percent(others, 1)} of a core, ` +
+      `noise: windows of ${base}: ${spread}; others used ${percent(others, 1)} of a core, ` +
         `${percent(stolen, 1)} were stolen; ${disturbed} of ${windows} windows do not count`,
     );
   }

@@ -64,13 +64,18 @@ export class Stage implements AsyncDisposable {
   async clear(): Promise<void> {
     const servers = [...this.#servers.values()];
     this.#servers.clear();
-    for (const server of servers) await (await server).stop();
+    // What did not start is no reason to leave others running.
+    for (const server of await Promise.allSettled(servers)) {
+      if (server.status === 'fulfilled') await server.value.stop();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.load.stop();
     await this.clear();
-    for (const fixture of this.#fixtures.values()) (await fixture).remove();
+    for (const fixture of await Promise.allSettled(this.#fixtures.values())) {
+      if (fixture.status === 'fulfilled') fixture.value.remove();
+    }
   }
 }
 

@@ -47,12 +47,15 @@ export interface GrpcOptions {
   readonly path: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly isAnyLength?: boolean;
+  /** What each message begins with, in hex. */
+  readonly proof?: string;
 }
 
 export class GrpcConnection implements Connection {
   readonly #socket: net.Socket;
   readonly #listener: Listener;
   readonly #isAnyLength: boolean;
+  readonly #proof: Buffer;
   readonly #laterHead: Buffer;
   readonly ready: Promise<void>;
   #head: Buffer;
@@ -71,6 +74,7 @@ export class GrpcConnection implements Connection {
   constructor(options: GrpcOptions, listener: Listener) {
     this.#listener = listener;
     this.#isAnyLength = options.isAnyLength ?? false;
+    this.#proof = Buffer.from(options.proof ?? '', 'hex');
     [this.#head, this.#laterHead] = heads(options.path, options.headers ?? []);
     this.#socket = net.connect({ port: options.port, host: '127.0.0.1', noDelay: true });
     this.#socket.on('data', (chunk) => this.#read(chunk as Buffer));
@@ -126,8 +130,16 @@ export class GrpcConnection implements Connection {
     const stream = bytes.readUInt32BE(at + 5);
     const call = this.#calls.get(stream);
     if (type === FrameType.DATA && call !== undefined) {
-      if (this.sample === '') this.sample = bytes.toString('hex', at + FRAME_HEAD, end);
-      call.bytes += end - at - FRAME_HEAD;
+      const from = at + FRAME_HEAD;
+      if (this.sample === '') this.sample = bytes.toString('hex', from, end);
+      const messageAt = from + MESSAGE_PREFIX;
+      const isProved =
+        bytes.compare(this.#proof, 0, undefined, messageAt, messageAt + this.#proof.length) === 0;
+      // Messages are shorter than a frame: each begins with the first of its answer.
+      if (call.bytes === 0 && !isProved) {
+        this.#listener.failed(new Error(`answered ${bytes.toString('hex', from, end)}`));
+      }
+      call.bytes += end - from;
     } else if (type === FrameType.HEADERS && call !== undefined) {
       if ((flags & END_STREAM) !== 0) this.#ended(stream, call, bytes.subarray(at, end));
     } else if (type === FrameType.SETTINGS || type === FrameType.PING) {

@@ -9,10 +9,18 @@ const ANSWER_BYTES_MAX = 65_536;
 const STATUS_AT = 9;
 const STATUS_OK = Buffer.from('200 ');
 
+export interface Http1Options {
+  readonly port: number;
+  readonly isAnyLength?: boolean;
+  /** What each answer holds. */
+  readonly proof?: string;
+}
+
 export class Http1Connection implements Connection {
   readonly #socket: net.Socket;
   readonly #listener: Listener;
   readonly #isAnyLength: boolean;
+  readonly #proof: Buffer;
   readonly ready: Promise<void>;
   sample = '';
   underWay = 0;
@@ -24,9 +32,10 @@ export class Http1Connection implements Connection {
   #bodyBytes = 0;
   #isClosed = false;
 
-  constructor(port: number, listener: Listener, isAnyLength = false) {
+  constructor({ port, isAnyLength = false, proof = '' }: Http1Options, listener: Listener) {
     this.#listener = listener;
     this.#isAnyLength = isAnyLength;
+    this.#proof = Buffer.from(proof);
     const buffer = Buffer.alloc(ANSWER_BYTES_MAX);
     this.#socket = net.connect({
       ...{ port, host: '127.0.0.1', noDelay: true },
@@ -64,7 +73,8 @@ export class Http1Connection implements Connection {
       return;
     }
     this.#part = undefined;
-    if (bytes.compare(STATUS_OK, 0, STATUS_OK.length, STATUS_AT, STATUS_AT + 4) !== 0) {
+    const isOk = bytes.compare(STATUS_OK, 0, STATUS_OK.length, STATUS_AT, STATUS_AT + 4) === 0;
+    if (!isOk || bytes.indexOf(this.#proof) === -1) {
       this.#listener.failed(new Error(`answered ${bytes.toString()}`));
       return;
     }

@@ -16,7 +16,7 @@ export async function open(
     (): Connection =>
       target.protocol === 'grpc'
         ? new GrpcConnection(target, listener)
-        : new Http1Connection(target.port, listener, target.isAnyLength),
+        : new Http1Connection(target, listener),
   );
   await Promise.race([Promise.all(connections.map(({ ready }) => ready)), failure]);
   return connections;

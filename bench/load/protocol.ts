@@ -25,8 +25,12 @@ export interface Target {
   readonly source: Source;
   /** What a request says beside its token or secret. */
   readonly also?: { readonly json: Readonly<Record<string, string>>; readonly protobufHex: string };
+  /** Says as well which account it is about: the one of the token's key. */
+  readonly isAboutAccount?: boolean;
   /** True where answers are not all of one length. */
   readonly isAnyLength?: boolean;
+  /** What each answer holds: REST: a text; gRPC: what its message begins with, in hex. */
+  readonly proof?: string;
 }
 
 /** Connections, and how many calls are under way on each. */

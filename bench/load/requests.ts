@@ -2,7 +2,7 @@
 import { createSecretKey } from 'node:crypto';
 import { type SigningKey, signToken } from '../../src/domain/token.ts';
 import { END_STREAM, FrameType, frameOf } from '../../test/http2-frames.ts';
-import { clientIdOfKey, keyIdOf, secretOf } from '../fixture.ts';
+import { accountIdOfKey, clientIdOfKey, keyIdOf, secretOf } from '../fixture.ts';
 import type { Source, Target } from './protocol.ts';
 
 /** Long enough for any run, seconds. */
@@ -40,7 +40,7 @@ export class Requests {
     this.#next = 0;
     while (this.#made.length < count) {
       const number = this.#fresh % source.keys;
-      this.#made.push(this.#requestOf('token', this.#tokenOf(number, ++this.#fresh)));
+      this.#made.push(this.#requestOf('token', this.#tokenOf(number, ++this.#fresh), number));
     }
   }
 
@@ -56,8 +56,8 @@ export class Requests {
     if (source.of === 'bodies') return source.bodies.map((body) => this.#restOf(body));
     return Array.from({ length: source.keys }, (_, number) =>
       source.of === 'secrets'
-        ? this.#requestOf('secret', secretOf(number))
-        : this.#requestOf('token', this.#tokenOf(number, 0)),
+        ? this.#requestOf('secret', secretOf(number), number)
+        : this.#requestOf('token', this.#tokenOf(number, 0), number),
     );
   }
 
@@ -77,14 +77,18 @@ export class Requests {
     );
   }
 
-  #requestOf(field: 'token' | 'secret', value: string): Buffer {
-    const { protocol, also } = this.#target;
-    if (protocol === 'rest') return this.#restOf(JSON.stringify({ [field]: value, ...also?.json }));
-    const text = Buffer.from(value);
-    // Field 1, a text, in every request that there is.
-    const head = Buffer.from([0x0a, (text.length & 127) | 128, text.length >> 7]);
-    const bytes = text.length < 128 ? Buffer.from([0x0a, text.length]) : head;
-    const message = Buffer.concat([bytes, text, Buffer.from(also?.protobufHex ?? '', 'hex')]);
+  #requestOf(field: 'token' | 'secret', value: string, keyNumber: number): Buffer {
+    const { protocol, also, isAboutAccount } = this.#target;
+    const account = isAboutAccount ? { account_id: accountIdOfKey(keyNumber) } : {};
+    if (protocol === 'rest') {
+      return this.#restOf(JSON.stringify({ [field]: value, ...account, ...also?.json }));
+    }
+    // The first field of every request that there is, and the second of those about accounts.
+    const message = Buffer.concat([
+      textField(1, value),
+      isAboutAccount ? textField(2, accountIdOfKey(keyNumber)) : Buffer.alloc(0),
+      Buffer.from(also?.protobufHex ?? '', 'hex'),
+    ]);
     const prefix = Buffer.alloc(5);
     prefix.writeUInt32BE(message.length, 1);
     return frameOf(FrameType.DATA, END_STREAM, 0, Buffer.concat([prefix, message]));
@@ -97,6 +101,13 @@ export class Requests {
     const head = `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines}`;
     return Buffer.from(`${head}content-length: ${length}\r\n\r\n${body}`);
   }
+}
+
+/** A text in protobuf; shorter than 16 KiB. */
+function textField(number: number, value: string): Buffer {
+  const text = Buffer.from(value);
+  const length = text.length < 128 ? [text.length] : [(text.length & 127) | 128, text.length >> 7];
+  return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), text]);
 }
 
 function isEndless(source: Source): boolean {
