@@ -109,7 +109,15 @@ export interface Ratio {
   readonly disturbed: number;
 }
 
-/** Of all rounds in which both windows count; undefined when there are too few of them. */
+/** Answers in a second of the server's own processor time, whatever others took of its core. */
+function rateOfCore({ rate, usage }: Window): number {
+  return usage === undefined ? rate : rate / usage.server;
+}
+
+/**
+ * Of all rounds in which both windows count; undefined when there are too few of them.
+ * @param isAnyCounted take all rounds, and ratios of answers by the servers' processor time
+ */
 export function ratioOf(
   rounds: readonly Round[],
   [name, base]: readonly [string, string],
@@ -120,7 +128,8 @@ export function ratioOf(
     const [own, other] = [round.get(name), round.get(base)];
     if (own === undefined || other === undefined) continue;
     const counts = own.disturbance === undefined && other.disturbance === undefined;
-    if (counts || isAnyCounted) ratios.push(own.rate / other.rate);
+    if (isAnyCounted) ratios.push(rateOfCore(own) / rateOfCore(other));
+    else if (counts) ratios.push(own.rate / other.rate);
   }
   if (ratios.length < PAIRS_MIN) return undefined;
   const [low, high] = interval(ratios);
