@@ -72,6 +72,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
   shedFirst: ['Auth', ['Auth'], ['']],
   masterKeyFile: ['master.key', 'master.key', ['']],
   mics: ['mics.csv', 'mics.csv', ['']],
+  authzRules: ['rules.yaml', 'rules.yaml', ['']],
   tls: ['yes', true, TRUTHS],
   tlsName: ['example.org', 'example.org', ['']],
   tlsCert: ['c.pem', 'c.pem', ['']],

@@ -306,9 +306,9 @@ test('failures count for the address that the proxy names', async () => {
   const flags = ['--address-calls-max', '2', '--trusted-proxy', '127.0.0.1'];
   await using server = await startHere(flags);
   const client = new Rest2Client(server.url);
-  const guess = async (from: string) => {
+  const guess = async (from: string, uri = '/v1/assets') => {
     const headers = { authorization: 'x', 'x-forwarded-for': from };
-    const row = { verb: 'GET', uri: '/v1/assets' } as Row;
+    const row = { verb: 'GET', uri } as Row;
     return (await byHeaders(client, row, headers)).status;
   };
   assert.deepEqual(
@@ -316,6 +316,9 @@ test('failures count for the address that the proxy names', async () => {
     [401, 401, 429],
   );
   assert.equal(await guess('192.0.2.2'), 401);
+  // Also where calls are not counted here: whoever is refused is not passed on to where they are.
+  const usage = () => guess('192.0.2.3', '/v1/usage');
+  assert.deepEqual([await usage(), await usage(), await usage()], [401, 401, 429]);
   await client.close();
 });
 
