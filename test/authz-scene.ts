@@ -9,7 +9,7 @@ import { signToken } from '../src/domain/token.ts';
 import { readMasterKey } from '../src/ops/files.ts';
 import { openSigningKeys } from '../src/ops/signing-keys.ts';
 import type { Headers } from './clients/client.ts';
-import { Rest1Client } from './clients/rest.ts';
+import { Rest1Client, type RestAnswer, type RestClient } from './clients/rest.ts';
 import { secretOf } from './orders.ts';
 import { type InProcess, startHere, temporaryFolder, unique } from './start.ts';
 import { claimsOf, putKey, revokeKey, revokeSession, writeKey } from './steps.ts';
@@ -143,6 +143,17 @@ export const CLIENTS: Readonly<Partial<Record<Kind, string>>> = {
   ...{ good: 'demo', bearer: 'demo', readonly: 'demo', limited: 'demo' },
   ...{ mixed: 'demo-mixed', levels: 'demo-levels' },
 };
+
+/** Asks at /authz about a request, by headers. */
+export function ask(
+  client: RestClient,
+  verb: string,
+  uri: string,
+  headers: Headers,
+): Promise<RestAnswer> {
+  const forwarded = { 'x-forwarded-method': verb, 'x-forwarded-uri': uri };
+  return client.send('GET', '/authz', { headers: { ...headers, ...forwarded } });
+}
 
 /** No window ends while a test runs, so that what is used up stays so. */
 const STILL: Clock = { now: () => systemClock.now(), monotonic: () => 1e6 };

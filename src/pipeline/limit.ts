@@ -4,7 +4,10 @@ import type { LimitedMethod, Quota, Quotas, Taken } from '../counters/quotas.ts'
 import { AppError, Code } from '../domain/errors.ts';
 import type { Operator } from '../domain/model.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
-import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
+import {
+  method as methodContract,
+  Caller as Shown,
+} from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Call, Metadata } from './call.ts';
 import { numberOf, type PerMethod, parsePerMethod } from './method-name.ts';
@@ -90,14 +93,21 @@ export class Limiter {
    */
   async countRefused(call: Call, method: DescMethod, error: AppError): Promise<AppError> {
     const limited = this.#methods.get(method);
-    if (limited === undefined || NOT_THE_CALLERS.has(error.code)) return error;
+    const isCounted = limited !== undefined || showsToken(method);
+    if (!isCounted || NOT_THE_CALLERS.has(error.code)) return error;
     const ofAddress = await this.#quotas.takeOfAddress(call.head.remoteAddress);
     const refusal = note(call, ofAddress, 'failed calls of this address');
     const { knownKey } = error.options;
     if (refusal === undefined || knownKey === undefined) return refusal ?? error;
+    if (limited === undefined) return error;
     const taken = await this.#quotas.take(limited, knownKey);
     return taken !== 'full' && taken.isAllowed ? error : refusal;
   }
+}
+
+/** True for methods whose callers show a token in the head: guesses count, though calls may not. */
+function showsToken(method: DescMethod): boolean {
+  return getOption(method, methodContract).caller === Shown.AUTHORIZATION;
 }
 
 /**

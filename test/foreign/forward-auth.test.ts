@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { oneMeaning, type Try, tries } from '../authz-paths.ts';
 import {
   AuthzScene,
+  ask,
   CLIENTS,
   KINDS,
   type Kind,
@@ -17,7 +18,6 @@ import {
   statusOfOutcome,
 } from '../authz-scene.ts';
 import type { Headers } from '../clients/client.ts';
-import type { RestAnswer } from '../clients/rest.ts';
 import { talk } from '../raw.ts';
 import { unique } from '../start.ts';
 import { claimsOf } from '../steps.ts';
@@ -56,12 +56,6 @@ function authorization(kind: Kind): Headers {
   return kind === 'none' ? {} : { authorization: scene.shown[kind] };
 }
 
-/** The same question without a proxy. */
-function asked({ verb, uri }: Row, headers: Headers): Promise<RestAnswer> {
-  const forwarded = { 'x-forwarded-method': verb, 'x-forwarded-uri': uri };
-  return scene.rest.send('GET', '/authz', { headers: { ...headers, ...forwarded } });
-}
-
 /** What the backend must hear of the caller. */
 function assertTold(kind: Kind, { uri }: Row, { caller }: Echo): void {
   const values = Object.values(caller);
@@ -98,7 +92,7 @@ async function assertRow(proxy: AskingProxy, kind: Kind, row: Row): Promise<void
     assertTold(kind, row, echo);
     return;
   }
-  const direct = await asked(row, headers);
+  const direct = await ask(scene.rest, row.verb, row.uri, headers);
   assert.equal(answer.status, direct.status, what);
   if (row.verb !== 'HEAD') assert.deepEqual(JSON.parse(answer.text), JSON.parse(direct.text), what);
   assert.equal(answer.headers['content-type'], 'application/json');
