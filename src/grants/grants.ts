@@ -6,6 +6,7 @@ import type { Clock } from '../domain/clock.ts';
 import { type Grant, grantOf } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
+import { SharedPermissions } from './shared-permissions.ts';
 
 export interface GrantsOptions {
   readonly store: Store;
@@ -24,6 +25,7 @@ export class Grants {
   readonly #byKey = new Map<string, Grant>();
   /** Look-ups under way, so that all who ask for one key meanwhile share one. */
   readonly #loading = new Map<string, Promise<Grant | undefined>>();
+  readonly #permissions = new SharedPermissions();
   readonly #keysOfClient = new Map<string, Set<string>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   /** Ends of revoked sessions that would otherwise still live, by session. */
@@ -94,7 +96,8 @@ export class Grants {
       const holdings = await this.#store.holdings(keyId);
       if (generation !== this.#generation) continue;
       if (holdings === undefined) return undefined;
-      const grant = grantOf(holdings, this.#clock.now());
+      const found = grantOf(holdings, this.#clock.now());
+      const grant = { ...found, permissions: this.#permissions.of(found.permissions) };
       this.#hold(grant);
       return grant;
     }

@@ -2,17 +2,15 @@
  * What a caller must hold to do what its request asks, by what the contract says of the method:
  * looked at with every call, and watched while a stream is open.
  */
-import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Clock } from '../domain/clock.ts';
 import { checkAccount, checkTrade, type Grant } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
-import {
-  method as methodContract,
-  Access as Needed,
-} from '../gen/propusk/contract/v1/contract_pb.js';
+import { Access as Needed } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { Call } from './call.ts';
+import { contractOf } from './method-contract.ts';
 import { asAppError } from './status.ts';
 
 /** How often a stream looks at the wall clock, which a timer would not see step. */
@@ -76,7 +74,7 @@ export class Access {
 }
 
 function checkHeld(method: DescMethod, request: object, grant: Grant): void {
-  const { access } = getOption(method, methodContract);
+  const { access } = contractOf(method);
   if (access === Needed.UNSPECIFIED) return;
   const { accountId } = request as Message & { accountId?: unknown };
   if (typeof accountId !== 'string') throw new Error(`${method}: its request names no account`);

@@ -1,11 +1,9 @@
 /** Who calls, by what the contract says that the method's callers show. */
-import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import {
-  method as methodContract,
-  Caller as Shown,
-} from '../gen/propusk/contract/v1/contract_pb.js';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import { Caller as Shown } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Admission, Caller } from '../grants/admission.ts';
 import type { CallHead } from './call.ts';
+import { contractOf } from './method-contract.ts';
 
 /** The field of the request that names its caller. */
 const FIELDS: Readonly<Partial<Record<Shown, string>>> = {
@@ -56,5 +54,5 @@ export function authorizationOf({ headers: { authorization } }: CallHead): strin
 }
 
 function shownTo(method: DescMethod): Shown {
-  return getOption(method, methodContract).caller;
+  return contractOf(method).caller;
 }

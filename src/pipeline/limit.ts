@@ -1,11 +1,11 @@
 /** How often callers may call: counts each call once, and tells the figures with every answer. */
-import { type DescMethod, type DescService, getOption } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import type { LimitedMethod, Quota, Quotas, Taken } from '../counters/quotas.ts';
 import { AppError, Code } from '../domain/errors.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
-import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Call, Metadata } from './call.ts';
+import { contractOf } from './method-contract.ts';
 import { numberOf, type PerMethod, parsePerMethod } from './method-name.ts';
 
 /** The highest limit that can be set. */
@@ -39,7 +39,7 @@ export function limitedMethods(
 ): ReadonlyMap<DescMethod, LimitedMethod> {
   const limited = new Map<DescMethod, LimitedMethod>();
   for (const method of services.flatMap((service) => service.methods)) {
-    const { callsPerMinute } = getOption(method, methodContract);
+    const { callsPerMinute } = contractOf(method);
     if (callsPerMinute === 0) continue;
     const callsMax = numberOf(method, settings) ?? callsPerMinute;
     limited.set(method, { name: method.name, callsMax });

@@ -17,6 +17,7 @@ import {
   PREFIX_BYTES,
   unpack,
 } from './frames.ts';
+import { bytesOf } from './message-bytes.ts';
 
 const ENCODINGS = ['identity', 'gzip'];
 
@@ -117,7 +118,7 @@ export class GrpcExchange implements Exchange {
   }
 
   write(message: Message, call: Call): undefined | Promise<void> {
-    const data = toBinary(this.#method().output, message);
+    const data = bytesOf(this.#method().output, message);
     const packed =
       data.length >= COMPRESSED_BYTES_MIN && this.#takesGzip() ? compress(data) : undefined;
     this.#start(call, packed !== undefined);
