@@ -23,6 +23,8 @@ export class Grants {
   readonly #clock: Clock;
   readonly #max: number;
   readonly #byKey = new Map<string, Grant>();
+  /** Kept, since to find the first of a Map anew is to pass all that were deleted before it. */
+  readonly #oldest = this.#byKey.keys();
   /** Look-ups under way, so that all who ask for one key meanwhile share one. */
   readonly #loading = new Map<string, Promise<Grant | undefined>>();
   readonly #permissions = new SharedPermissions();
@@ -106,7 +108,7 @@ export class Grants {
   #hold(grant: Grant): void {
     this.#drop(grant.keyId);
     if (this.#byKey.size >= this.#max) {
-      const [oldest] = this.#byKey.keys();
+      const oldest = this.#oldest.next().value;
       if (oldest !== undefined) this.#drop(oldest);
     }
     this.#byKey.set(grant.keyId, grant);

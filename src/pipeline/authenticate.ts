@@ -19,10 +19,10 @@ export class Authenticator {
   }
 
   /**
-   * Who calls, where the head alone tells; undefined where it does not.
+   * Who calls, where the head alone tells; undefined where it does not. No promise where nothing waits.
    * @throws AppError TOKEN_INVALID
    */
-  async ofHead(method: DescMethod, head: CallHead): Promise<Caller | undefined> {
+  ofHead(method: DescMethod, head: CallHead): Caller | undefined | Promise<Caller> {
     if (shownTo(method) !== Shown.AUTHORIZATION) return undefined;
     return this.#admission.ofToken(authorizationOf(head));
   }
@@ -31,11 +31,11 @@ export class Authenticator {
    * Who calls, where the request tells; undefined where anyone may.
    * @throws AppError SECRET_INVALID or TOKEN_INVALID
    */
-  async ofRequest(
+  ofRequest(
     method: DescMethod,
     request: Message,
     head: CallHead,
-  ): Promise<Caller | undefined> {
+  ): Caller | undefined | Promise<Caller> {
     const shown = shownTo(method);
     const name = FIELDS[shown];
     if (name === undefined) return undefined;

@@ -63,11 +63,12 @@ export class Limiter {
    * @throws AppError RATE_LIMITED, and then it was not counted; UNAVAILABLE when there is no room
    * to count one more caller
    */
-  async count(call: Call, method: DescMethod, caller: Caller): Promise<void> {
+  count(call: Call, method: DescMethod, caller: Caller): void | Promise<void> {
     const limited = this.#methods.get(method);
     if (limited === undefined) return;
-    const refusal = note(call, await this.#quotas.take(limited, caller.grant));
-    if (refusal !== undefined) throw refusal;
+    const taken = this.#quotas.take(limited, caller.grant);
+    if (taken instanceof Promise) return taken.then((later) => judge(call, later));
+    judge(call, taken);
   }
 
   /**
@@ -85,6 +86,12 @@ export class Limiter {
     const taken = await this.#quotas.take(limited, knownKey);
     return taken !== 'full' && taken.isAllowed ? error : refusal;
   }
+}
+
+/** Notes the figures for the answer, and throws the refusal if there is one. */
+function judge(call: Call, taken: Taken | 'full'): void {
+  const refusal = note(call, taken);
+  if (refusal !== undefined) throw refusal;
 }
 
 /** Notes the figures for the answer; the refusal if there is one. */

@@ -51,7 +51,7 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       return create(AuthResponseSchema, { token });
     },
 
-    async tokenDetails(_request, call) {
+    tokenDetails(_request, call) {
       const { claims, grant } = callerOf(call);
       if (claims === undefined) throw new Error('the contract asks for a token');
       if (grant.accountIds.length === 0) {

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import type { Held, RequestMemory } from '../pipeline/request-memory.ts';
+import { TurnTimer } from '../pipeline/turn-timer.ts';
 
 /** What a chunk costs beside its bytes; a body of many small ones costs mostly this. */
 export const CHUNK_BYTES = 256;
@@ -35,7 +36,7 @@ export function readBody(
     const chunks: Buffer[] = [];
     let size = 0;
     const settle = (error: AppError | undefined) => {
-      clearTimeout(timer);
+      timer.clear();
       body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       if (error === undefined) {
         resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
@@ -53,11 +54,10 @@ export function readBody(
     };
     const onEnd = () => settle(undefined);
     const onClose = () => settle(new AppError('CANCELLED', 'the caller went away'));
-    const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
-    const timer = setTimeout(
-      () => settle(new AppError('DEADLINE_EXCEEDED', late)),
-      limits.requestMsMax,
-    );
+    const timer = new TurnTimer(limits.requestMsMax, () => {
+      const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
+      settle(new AppError('DEADLINE_EXCEEDED', late));
+    });
     held.onRelease(settle);
     body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });

@@ -27,14 +27,16 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   });
   /** The last answer that is under way on a socket: nothing may be written into it. */
   const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
+  function forget(this: http.ServerResponse<http.IncomingMessage>) {
+    const { socket } = this.req;
+    if (answers.get(socket) === this) answers.delete(socket);
+  }
   const take = (request: http.IncomingMessage, response: http.ServerResponse) => {
     // After its last answer a connection ends; what comes meanwhile Node takes before what still
     // waits for its turn, and an answer to it would end the process by an assertion.
     if (request.socket.writableEnded) return;
     answers.set(request.socket, response);
-    response.on('close', () => {
-      if (answers.get(request.socket) === response) answers.delete(request.socket);
-    });
+    response.on('close', forget);
     if (isDraining()) response.shouldKeepAlive = false;
     const exchange = new Http1Exchange(request, response);
     if (request.httpVersion === '1.1' && request.headers.host === undefined) {
