@@ -52,7 +52,8 @@ export class Http2Server {
       const remoteAddress = this.#addresses.get(stream.session as ServerHttp2Session) ?? '';
       const exchange = new Http2Exchange(stream as ServerHttp2Stream, headers, remoteAddress);
       // maxHeaderListSize is only told to the peer; nothing below us holds it to that.
-      const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 0);
+      let bytes = 0;
+      for (const text of rawHeaders) bytes += text.length;
       if (bytes > limits.headerBytesMax) refuse(exchange, headersTooLarge());
       else handle(exchange);
     });

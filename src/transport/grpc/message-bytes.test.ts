@@ -6,7 +6,7 @@ import {
   MDPermissionSchema,
   TokenDetailsResponseSchema,
 } from '../../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
-import { bytesOf } from './message-bytes.ts';
+import { partsOf } from './message-bytes.ts';
 
 function answerWith(mdPermissions: readonly MDPermission[]) {
   const answer = create(TokenDetailsResponseSchema, { accountIds: ['1899011'], readonly: true });
@@ -20,7 +20,7 @@ test('a message with frozen lists is read as the same message', () => {
   const expected = answerWith([...list]);
   const frozen = answerWith(Object.freeze(list));
   for (const message of [expected, frozen, frozen]) {
-    const bytes = bytesOf(TokenDetailsResponseSchema, message);
+    const bytes = Buffer.concat(partsOf(TokenDetailsResponseSchema, message));
     assert.deepEqual(fromBinary(TokenDetailsResponseSchema, bytes), expected);
   }
   assert.deepEqual(frozen.mdPermissions, list, 'the message itself is left as it was');
@@ -30,7 +30,7 @@ test('a frozen list is written once, another each time', () => {
   const permission = create(MDPermissionSchema, { delayMinutes: 1 });
   const list = [permission];
   const delayOf = () => {
-    const bytes = bytesOf(TokenDetailsResponseSchema, answerWith(list));
+    const bytes = Buffer.concat(partsOf(TokenDetailsResponseSchema, answerWith(list)));
     return fromBinary(TokenDetailsResponseSchema, bytes).mdPermissions[0]?.delayMinutes;
   };
   assert.equal(delayOf(), 1);
@@ -44,8 +44,7 @@ test('a frozen list is written once, another each time', () => {
 
 test('without frozen lists the bytes are those of the library', () => {
   const answer = answerWith([create(MDPermissionSchema, { delayMinutes: 1 })]);
-  assert.deepEqual(
-    bytesOf(TokenDetailsResponseSchema, answer),
+  assert.deepEqual(partsOf(TokenDetailsResponseSchema, answer), [
     toBinary(TokenDetailsResponseSchema, answer),
-  );
+  ]);
 });

@@ -18,8 +18,8 @@ interface ListField {
 
 const fields = new WeakMap<DescMessage, readonly ListField[]>();
 
-/** A message as protobuf writes it; frozen lists stand after its other fields. */
-export function bytesOf(desc: DescMessage, message: Message): Uint8Array {
+/** A message as protobuf writes it, in parts; frozen lists stand after its other fields. */
+export function partsOf(desc: DescMessage, message: Message): Uint8Array[] {
   const parts: Uint8Array[] = [];
   let rest = message as Message & Record<string, unknown>;
   for (const field of listFieldsOf(desc)) {
@@ -28,8 +28,7 @@ export function bytesOf(desc: DescMessage, message: Message): Uint8Array {
     parts.push(field.bytesOf(list));
     rest = { ...rest, [field.name]: [] };
   }
-  const bytes = toBinary(desc, rest);
-  return parts.length === 0 ? bytes : Buffer.concat([bytes, ...parts]);
+  return [toBinary(desc, rest), ...parts];
 }
 
 function listFieldsOf(desc: DescMessage): readonly ListField[] {
