@@ -35,9 +35,12 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let isSettled = false;
+    // The listeners stay: to take them back costs as much as to add them.
     const settle = (error: AppError | undefined) => {
+      if (isSettled) return;
+      isSettled = true;
       timer.clear();
-      body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       if (error === undefined) {
         resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
       } else {
@@ -46,6 +49,7 @@ export function readBody(
       }
     };
     const onData = (chunk: Buffer) => {
+      if (isSettled) return;
       size += chunk.length;
       chunks.push(chunk);
       if (size > limits.bodyBytesMax) return settle(tooLarge(limits.bodyBytesMax));
@@ -53,7 +57,9 @@ export function readBody(
       if (full !== undefined) settle(full);
     };
     const onEnd = () => settle(undefined);
-    const onClose = () => settle(new AppError('CANCELLED', 'the caller went away'));
+    const onClose = () => {
+      if (!isSettled) settle(new AppError('CANCELLED', 'the caller went away'));
+    };
     const timer = new TurnTimer(limits.requestMsMax, () => {
       const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
       settle(new AppError('DEADLINE_EXCEEDED', late));
