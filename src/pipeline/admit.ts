@@ -41,7 +41,8 @@ export function admitter({ authenticator, access, limiter, operatorAccess }: Adm
       return request;
     }
     try {
-      // Nothing is waited for that is there: each wait costs a call some two percent of its time.
+      // What is there is not waited for: each promise costs, and of a call with a known token only the
+      // request is still to come.
       const shown = authenticator.ofHead(method, call.head);
       call.caller = shown instanceof Promise ? await shown : shown;
       if (call.caller !== undefined) {

@@ -1,10 +1,5 @@
 /** One HTTP request and its answer, the same to the codecs whether HTTP/1.1 or HTTP/2 carries it. */
-import {
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import {
   constants,
   type IncomingHttpHeaders as Http2Headers,
@@ -14,6 +9,9 @@ import {
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Metadata } from '../pipeline/call.ts';
+
+/** Not by import; see http1-server.ts. */
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 export interface HttpExchange {
   readonly version: 1 | 2;

@@ -1,9 +1,15 @@
 /** The HTTP/1.1 server that the listener hands its sockets to. */
-import http from 'node:http';
+import type http from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { Http1Exchange, type HttpExchange, RawExchange } from './http.ts';
 import type { ConnectionLimits } from './limits.ts';
+
+/**
+ * Not by import: that loads whatever the module has getters for, a client for WebSockets among them,
+ * which takes 16 MB and 50 ms.
+ */
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface Http1Options {
   readonly limits: ConnectionLimits;
@@ -16,7 +22,7 @@ export interface Http1Options {
 
 /** Makes the server; it never listens itself. */
 export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Options): http.Server {
-  const server = http.createServer({
+  const server = createServer({
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headerMsMax,
     requestTimeout: limits.requestMsMax,
