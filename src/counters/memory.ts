@@ -109,12 +109,12 @@ export class MemoryCounters implements Counters {
       this.#logs.set(caller, log);
     } else {
       log.forget(nowMs);
-      if (log.count >= limit) return { ...usageOf(log, limit, nowMs), isAllowed: false };
+      if (log.count >= limit) return takenOf(log, limit, nowMs, false);
       log.leave();
     }
     log.join(this.#queue);
     log.add(nowMs);
-    return { ...usageOf(log, limit, nowMs), isAllowed: true };
+    return takenOf(log, limit, nowMs, true);
   }
 
   look(caller: string, limit: number): Usage {
@@ -133,6 +133,11 @@ export class MemoryCounters implements Counters {
       this.#logs.delete(idlest.caller);
     }
   }
+}
+
+function takenOf(log: Log, limit: number, nowMs: number, isAllowed: boolean): Taken {
+  const { remaining, resetMs } = usageOf(log, limit, nowMs);
+  return { limit, remaining, resetMs, isAllowed };
 }
 
 function usageOf(log: Log | undefined, limit: number, nowMs: number): Usage {

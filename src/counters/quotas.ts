@@ -1,7 +1,7 @@
 /** The limits of methods, per caller, and what is left of them. */
 import type { KnownKey } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
-import type { Counters, Usage } from './counters.ts';
+import type { Counters, Usage, Taken as UsageTaken } from './counters.ts';
 
 /** A method that has a limit. */
 export interface LimitedMethod {
@@ -51,18 +51,17 @@ export class Quotas {
   }
 
   /** Counts a call of a key, unless that is one too many; 'full' when there is no room to count. */
-  async take(method: LimitedMethod, key: KnownKey): Promise<Taken | 'full'> {
+  take(method: LimitedMethod, key: KnownKey): Taken | 'full' | Promise<Taken | 'full'> {
     const { keys } = this.#options;
     const taken = keys.take(callerOf(method, key), callsMaxOf(method, key));
-    const usage = taken instanceof Promise ? await taken : taken;
-    return usage === 'full' ? usage : { name: method.name, ...usage };
+    if (taken instanceof Promise) return taken.then((usage) => named(method.name, usage));
+    return named(method.name, taken);
   }
 
   /** The same for a call that no key can be found for. */
   async takeOfAddress(address: string): Promise<Taken | 'full'> {
     const { addresses, addressCallsMax } = this.#options;
-    const usage = await addresses.take(networkOf(address), addressCallsMax);
-    return usage === 'full' ? usage : { name: ADDRESS_QUOTA, ...usage };
+    return named(ADDRESS_QUOTA, await addresses.take(networkOf(address), addressCallsMax));
   }
 
   /** The same for a call of a service credential; undefined where those have no limit. */
@@ -83,6 +82,12 @@ export class Quotas {
       }),
     );
   }
+}
+
+function named(name: string, usage: UsageTaken | 'full'): Taken | 'full' {
+  if (usage === 'full') return usage;
+  const { limit, remaining, resetMs, isAllowed } = usage;
+  return { name, limit, remaining, resetMs, isAllowed };
 }
 
 function callerOf(method: LimitedMethod, key: KnownKey): string {

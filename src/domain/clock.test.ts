@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { idOf, newId } from './clock.ts';
+import { idOf, newId, systemRandom } from './clock.ts';
 
 test('an id begins with a letter whatever was drawn, and is no flag of a command line', () => {
   for (let first = 0; first < 256; first++) {
@@ -23,4 +23,17 @@ test('ids of other bits are other ids, but for the first; what was drawn stays a
     }),
     { numRuns: 1000 },
   );
+});
+
+test('no random bytes are given twice, whatever their number', () => {
+  const lengths = [1, 12, 16, 32, 4000, 4096, 5000];
+  const given = new Set<string>();
+  for (let i = 0; i < 1000; i++) {
+    const length = lengths[i % lengths.length] ?? 1;
+    const bytes = systemRandom(Math.max(length, 12));
+    assert.equal(bytes.length, Math.max(length, 12));
+    const text = bytes.toString('hex', 0, 12);
+    assert.ok(!given.has(text), 'seen before');
+    given.add(text);
+  }
 });

@@ -17,8 +17,24 @@ export const systemClock: Clock = {
 /** Gives that many random bytes. */
 export type Random = (bytes: number) => Buffer;
 
-/** The machine's own source of randomness. */
-export const systemRandom: Random = (bytes) => randomBytes(bytes);
+/** Drawn at a time: a draw costs the same for an id as for this many bytes. */
+const DRAWN_BYTES = 4096;
+let drawn = Buffer.alloc(0);
+let used = 0;
+
+/** The machine's own source of randomness. No byte is given twice. */
+export const systemRandom: Random = (bytes) => {
+  if (bytes > DRAWN_BYTES) return randomBytes(bytes);
+  if (used + bytes > drawn.length) {
+    drawn = randomBytes(DRAWN_BYTES);
+    used = 0;
+  }
+  // A copy, and nothing left of it: it may be a key.
+  const own = Buffer.from(drawn.subarray(used, used + bytes));
+  drawn.fill(0, used, used + bytes);
+  used += bytes;
+  return own;
+};
 
 /** A new identifier: 127 random bits, 22 characters of base64url, a letter first. */
 export function newId(random: Random): string {

@@ -30,6 +30,8 @@ export class Admission {
   readonly #options: AdmissionOptions;
   /** Genuine tokens seen before, so that their signature is checked once. */
   readonly #genuine = new Map<string, Claims>();
+  /** Kept, since to find the first of a Map anew is to pass all that were deleted before it. */
+  readonly #oldest = this.#genuine.keys();
 
   /** How often a token was known, and how often its signature had to be checked. */
   readonly lookups = { hits: 0, misses: 0 };
@@ -42,23 +44,20 @@ export class Admission {
    * Who shows this token. Its time, its session and its key are looked at on every call.
    * @throws AppError TOKEN_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
-  async ofToken(token: string): Promise<Caller> {
+  ofToken(token: string): Caller | Promise<Caller> {
     return this.ofGenuine(this.claimsOf(token));
   }
 
   /**
-   * Who shows a token that says this. Its time, its session and its key are looked at.
+   * Who shows a token that says this. Its time, its session and its key are looked at. No promise when
+   * the key's grant is held.
    * @throws AppError TOKEN_INVALID
    */
-  async ofGenuine(claims: Claims): Promise<Caller> {
-    const { grants, clock } = this.#options;
-    const held = grants.of(claims.keyId);
-    const grant = held instanceof Promise ? await held : held;
+  ofGenuine(claims: Claims): Caller | Promise<Caller> {
+    const held = this.#options.grants.of(claims.keyId);
     // After the wait: what happened meanwhile counts.
-    if (claims.expiresAt * 1000 <= clock.now()) {
-      throw refuseToken('TOKEN_EXPIRED', knownKeyOf(claims.keyId, grant));
-    }
-    return this.#callerOf(claims, grant);
+    if (held instanceof Promise) return held.then((grant) => this.#callerInTime(claims, grant));
+    return this.#callerInTime(claims, held);
   }
 
   /**
@@ -100,6 +99,20 @@ export class Admission {
     return grant;
   }
 
+  #callerInTime(claims: Claims, grant: Grant | undefined): Caller {
+    if (claims.expiresAt * 1000 <= this.#options.clock.now()) {
+      throw refuseToken('TOKEN_EXPIRED', knownKeyOf(claims.keyId, grant));
+    }
+    return this.#callerOf(claims, grant);
+  }
+
+  #callerOf(claims: Claims, grant: Grant | undefined): Caller {
+    const isRevoked = this.#options.grants.isSessionRevoked(claims.sessionId);
+    if (grant !== undefined && grant.refusal === null && !isRevoked) return { claims, grant };
+    const reason = isRevoked ? 'SESSION_REVOKED' : (grant?.refusal ?? 'KEY_UNKNOWN');
+    throw refuseToken(reason, knownKeyOf(claims.keyId, grant));
+  }
+
   /**
    * What a genuine token says, also one that is not good any more.
    * @throws AppError TOKEN_INVALID
@@ -114,20 +127,11 @@ export class Admission {
     const claims = this.#options.reader.read(token);
     if (typeof claims === 'string') throw refuseToken(claims);
     if (this.#genuine.size >= this.#options.tokensCachedMax) {
-      const [oldest] = this.#genuine.keys();
+      const oldest = this.#oldest.next().value;
       if (oldest !== undefined) this.#genuine.delete(oldest);
     }
     this.#genuine.set(token, claims);
     return claims;
-  }
-
-  #callerOf(claims: Claims, grant: Grant | undefined): Caller {
-    const isRevoked = this.#options.grants.isSessionRevoked(claims.sessionId);
-    const knownKey = knownKeyOf(claims.keyId, grant);
-    if (isRevoked) throw refuseToken('SESSION_REVOKED', knownKey);
-    if (grant === undefined) throw refuseToken('KEY_UNKNOWN', knownKey);
-    if (grant.refusal !== null) throw refuseToken(grant.refusal, knownKey);
-    return { claims, grant };
   }
 }
 

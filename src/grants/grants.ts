@@ -7,6 +7,7 @@ import { type Grant, grantOf } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
+import { SharedPermissions } from './shared-permissions.ts';
 
 export interface GrantsOptions {
   readonly store: Store;
@@ -23,8 +24,11 @@ export class Grants {
   readonly #clock: Clock;
   readonly #max: number;
   readonly #byKey = new Map<string, Grant>();
+  /** Kept, since to find the first of a Map anew is to pass all that were deleted before it. */
+  readonly #oldest = this.#byKey.keys();
   /** Look-ups under way, so that all who ask for one key meanwhile share one. */
   readonly #loading = new Map<string, Promise<Grant | undefined>>();
+  readonly #permissions = new SharedPermissions();
   readonly #keysOfClient = new Map<string, Set<string>>();
   readonly #watchers = new Map<string, Set<() => void>>();
   /** Ends of revoked sessions that would otherwise still live, by session. */
@@ -100,7 +104,8 @@ export class Grants {
       const holdings = await this.#store.holdings(keyId);
       if (generation !== this.#generation) continue;
       if (holdings === undefined) return undefined;
-      const grant = grantOf(holdings, this.#clock.now());
+      const found = grantOf(holdings, this.#clock.now());
+      const grant = { ...found, permissions: this.#permissions.of(found.permissions) };
       this.#hold(grant);
       return grant;
     }
@@ -109,7 +114,7 @@ export class Grants {
   #hold(grant: Grant): void {
     this.#drop(grant.keyId);
     if (this.#byKey.size >= this.#max) {
-      const [oldest] = this.#byKey.keys();
+      const oldest = this.#oldest.next().value;
       if (oldest !== undefined) this.#drop(oldest);
     }
     this.#byKey.set(grant.keyId, grant);

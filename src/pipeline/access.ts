@@ -2,20 +2,18 @@
  * What a caller must hold to do what its request asks, by what the contract says of the method:
  * looked at with every call, and watched while a stream is open.
  */
-import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
 import { refuseFields } from '../domain/errors.ts';
 import { checkAccount, checkMarketData, checkTrade, type Grant } from '../domain/grant.ts';
 import { isMic, type Markets, MIC_RULE } from '../domain/mic.ts';
 import type { QuoteLevel } from '../domain/permission.ts';
 import { micOf, SYMBOL_RULE } from '../domain/symbol.ts';
 import type { Claims } from '../domain/token.ts';
-import {
-  method as methodContract,
-  Access as Needed,
-} from '../gen/propusk/contract/v1/contract_pb.js';
+import { Access as Needed } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { AccessTo, Call } from './call.ts';
+import { contractOf } from './method-contract.ts';
 import { asAppError } from './status.ts';
 
 export interface AccessOptions {
@@ -62,7 +60,7 @@ export class Access {
   }
 
   #held(method: DescMethod, request: object, grant: Grant): AccessTo | undefined {
-    const { access, quoteLevel } = getOption(method, methodContract);
+    const { access, quoteLevel } = contractOf(method);
     if (access === Needed.UNSPECIFIED) return undefined;
     if (access === Needed.MARKET_DATA) {
       const market = this.#options.markets.find(micNamed(method, request));

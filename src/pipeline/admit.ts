@@ -16,14 +16,14 @@ import { asAppError } from './status.ts';
 export type Request = Message | AsyncIterable<Message>;
 
 /**
- * Lets a call in, or rejects with the AppError that its caller hears.
+ * Lets a call in, or throws or rejects with the AppError that its caller hears.
  * @param read reads the request; not called where the head is enough to refuse
  */
 export type Admit = (
   call: Call,
   method: DescMethod,
-  read: () => Promise<Request>,
-) => Promise<Request>;
+  read: () => Request | Promise<Request>,
+) => Request | Promise<Request>;
 
 export interface AdmitParts {
   readonly authenticator: Authenticator;
@@ -52,16 +52,24 @@ export function admitter(parts: AdmitParts): Admit {
       return request;
     }
     try {
-      call.caller = await authenticator.ofHead(method, call.head);
+      // What is there is not waited for: each promise costs, and of a call with a known token only the
+      // request is still to come.
+      const shown = authenticator.ofHead(method, call.head);
+      call.caller = shown instanceof Promise ? await shown : shown;
       if (call.caller !== undefined) {
-        await limiter.count(call, method, call.caller);
+        const counted = limiter.count(call, method, call.caller);
+        if (counted instanceof Promise) await counted;
         const request = await read();
         await access.check(call, method, request);
         return request;
       }
       const request = await read();
-      call.caller = await authenticator.ofRequest(method, request as Message, call.head);
-      if (call.caller !== undefined) await limiter.count(call, method, call.caller);
+      const named = authenticator.ofRequest(method, request as Message, call.head);
+      call.caller = named instanceof Promise ? await named : named;
+      if (call.caller !== undefined) {
+        const counted = limiter.count(call, method, call.caller);
+        if (counted instanceof Promise) await counted;
+      }
       return request;
     } catch (thrown) {
       const error = asAppError(thrown);

@@ -1,11 +1,9 @@
 /** Who calls, by what the contract says that the method's callers show. */
-import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import {
-  method as methodContract,
-  Caller as Shown,
-} from '../gen/propusk/contract/v1/contract_pb.js';
+import type { DescMethod, Message } from '@bufbuild/protobuf';
+import { Caller as Shown } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Admission, Caller } from '../grants/admission.ts';
 import type { CallHead } from './call.ts';
+import { contractOf } from './method-contract.ts';
 
 /** The field of the request that names its caller. */
 const FIELDS: Readonly<Partial<Record<Shown, string>>> = {
@@ -21,10 +19,10 @@ export class Authenticator {
   }
 
   /**
-   * Who calls, where the head alone tells; undefined where it does not.
+   * Who calls, where the head alone tells; undefined where it does not. No promise where nothing waits.
    * @throws AppError TOKEN_INVALID
    */
-  async ofHead(method: DescMethod, head: CallHead): Promise<Caller | undefined> {
+  ofHead(method: DescMethod, head: CallHead): Caller | undefined | Promise<Caller> {
     if (shownTo(method) !== Shown.AUTHORIZATION) return undefined;
     return this.#admission.ofToken(authorizationOf(head));
   }
@@ -33,11 +31,11 @@ export class Authenticator {
    * Who calls, where the request tells; undefined where anyone may.
    * @throws AppError SECRET_INVALID or TOKEN_INVALID
    */
-  async ofRequest(
+  ofRequest(
     method: DescMethod,
     request: Message,
     head: CallHead,
-  ): Promise<Caller | undefined> {
+  ): Caller | undefined | Promise<Caller> {
     const shown = shownTo(method);
     const name = FIELDS[shown];
     if (name === undefined) return undefined;
@@ -56,5 +54,5 @@ export function authorizationOf({ headers: { authorization } }: CallHead): strin
 }
 
 function shownTo(method: DescMethod): Shown {
-  return getOption(method, methodContract).caller;
+  return contractOf(method).caller;
 }

@@ -23,7 +23,10 @@ export interface CallHead {
   readonly protocol: Protocol;
   /** Undefined when the path leads nowhere. */
   readonly method: DescMethod | undefined;
-  /** For the log: the path without its query, and without what a caller made up. */
+  /**
+   * For the log: the path without its query, and without what a caller made up; where there is a
+   * method, its name.
+   */
   readonly path: string;
   /** Lower-case names; values of repeated headers joined as Node joins them. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;

@@ -3,7 +3,7 @@
  * can meet every documented error. A fault answers what the method's contract documents for its
  * code, with the same details as the real one.
  */
-import { type DescMethod, type DescService, getOption } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import {
   AppError,
   COMMON_REASONS,
@@ -14,7 +14,8 @@ import {
   type Reason,
   rowOf,
 } from '../domain/errors.ts';
-import { Caller, method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
+import { Caller } from '../gen/propusk/contract/v1/contract_pb.js';
+import { contractOf } from './method-contract.ts';
 import { methodNamed } from './method-name.ts';
 
 /** One `--fault`, read. */
@@ -33,7 +34,7 @@ const LIMITED_RETRY_AFTER_MS = 1000;
 
 /** The reasons that a method's contract documents, its own first. */
 export function documentedReasons(method: DescMethod): Reason[] {
-  const { errors, caller } = getOption(method, methodContract);
+  const { errors, caller } = contractOf(method);
   const ofOperators = caller === Caller.OPERATOR ? OPERATOR_REASONS : [];
   return [...errors.filter(isReason), ...ofOperators, ...COMMON_REASONS];
 }

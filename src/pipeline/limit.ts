@@ -1,15 +1,13 @@
 /** How often callers may call: counts each call once, and tells the figures with every answer. */
-import { type DescMethod, type DescService, getOption } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import type { LimitedMethod, Quota, Quotas, Taken } from '../counters/quotas.ts';
 import { AppError, Code } from '../domain/errors.ts';
 import type { Operator } from '../domain/model.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
-import {
-  method as methodContract,
-  Caller as Shown,
-} from '../gen/propusk/contract/v1/contract_pb.js';
+import { Caller as Shown } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Call, Metadata } from './call.ts';
+import { contractOf } from './method-contract.ts';
 import { numberOf, type PerMethod, parsePerMethod } from './method-name.ts';
 
 /** The highest limit that can be set. */
@@ -43,7 +41,7 @@ export function limitedMethods(
 ): ReadonlyMap<DescMethod, LimitedMethod> {
   const limited = new Map<DescMethod, LimitedMethod>();
   for (const method of services.flatMap((service) => service.methods)) {
-    const { callsPerMinute } = getOption(method, methodContract);
+    const { callsPerMinute } = contractOf(method);
     if (callsPerMinute === 0) continue;
     const callsMax = numberOf(method, settings) ?? callsPerMinute;
     limited.set(method, { name: method.name, callsMax });
@@ -67,11 +65,12 @@ export class Limiter {
    * @throws AppError RATE_LIMITED, and then it was not counted; UNAVAILABLE when there is no room
    * to count one more caller
    */
-  async count(call: Call, method: DescMethod, caller: Caller): Promise<void> {
+  count(call: Call, method: DescMethod, caller: Caller): void | Promise<void> {
     const limited = this.#methods.get(method);
     if (limited === undefined) return;
-    const refusal = note(call, await this.#quotas.take(limited, caller.grant));
-    if (refusal !== undefined) throw refusal;
+    const taken = this.#quotas.take(limited, caller.grant);
+    if (taken instanceof Promise) return taken.then((later) => judge(call, later));
+    judge(call, taken);
   }
 
   /**
@@ -107,7 +106,13 @@ export class Limiter {
 
 /** True for methods whose callers show a token in the head: guesses count, though calls may not. */
 function showsToken(method: DescMethod): boolean {
-  return getOption(method, methodContract).caller === Shown.AUTHORIZATION;
+  return contractOf(method).caller === Shown.AUTHORIZATION;
+}
+
+/** Notes the figures for the answer, and throws the refusal if there is one. */
+function judge(call: Call, taken: Taken | 'full'): void {
+  const refusal = note(call, taken);
+  if (refusal !== undefined) throw refusal;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type AppError, Code, codeName } from '../domain/errors.ts';
 import type { CallHead, Protocol } from './call.ts';
+import { DurationHistogram, type Durations } from './durations.ts';
 import { isOverload } from './shed.ts';
 
 /** Seconds; from what a look-up in memory takes to the longest deadline that makes sense. */
@@ -47,10 +48,12 @@ function processRegistry(): Registry {
   return ofProcess;
 }
 
-/** What is counted of one method over one protocol, bound to its labels: to bind takes long. */
+/** What is counted of one method over one protocol; Prometheus hears of it when it asks. */
 interface Series {
-  readonly duration: { observe(seconds: number): void };
-  readonly byCode: Map<Code, { inc(): void }>;
+  /** Seconds; undefined for streams, which are open for as long as their callers like. */
+  readonly durations: Durations | undefined;
+  /** Calls that ended so, by code. */
+  readonly byCode: Map<Code, number>;
 }
 
 /** Never what a caller made up: its kinds are as many as the contract's methods. */
@@ -60,11 +63,6 @@ function labelOf(method: DescMethod | undefined): string {
 
 export class Metrics implements Observer {
   readonly #registry = new Registry();
-  readonly #requests = this.#counter('requests_total', 'Calls that have ended.', [
-    'method',
-    'protocol',
-    'code',
-  ]);
   readonly #limited = this.#counter(
     'requests_limited_total',
     'Calls over a limit of their caller.',
@@ -73,7 +71,7 @@ export class Metrics implements Observer {
   readonly #shed = this.#counter('requests_shed_total', 'Calls refused because of overload.', [
     'method',
   ]);
-  readonly #durations = new Histogram({
+  readonly #durations = new DurationHistogram({
     name: 'propusk_request_duration_seconds',
     help: 'From the head of a unary call to its answer.',
     labelNames: ['method', 'protocol'],
@@ -88,6 +86,18 @@ export class Metrics implements Observer {
     registers: [this.#registry],
   });
   readonly #series = new Map<DescMethod | undefined, Map<Protocol, Series>>();
+
+  constructor() {
+    const names = ['method', 'protocol', 'code'];
+    this.#counter('requests_total', 'Calls that have ended.', names, (counter) => {
+      counter.reset();
+      for (const [method, protocol, { byCode }] of this.#allSeries()) {
+        for (const [code, count] of byCode) {
+          counter.inc({ method: labelOf(method), protocol, code: codeName(code) }, count);
+        }
+      }
+    });
+  }
 
   /** Counts the writes of one commit. */
   readonly committed = (writes: number): void => this.#batches.observe(writes);
@@ -120,17 +130,13 @@ export class Metrics implements Observer {
   }
 
   ended({ method, protocol }: CallHead, error: AppError | undefined, ms: number): void {
-    const { duration, byCode } = this.#seriesOf(method, protocol);
+    const { durations, byCode } = this.#seriesOf(method, protocol);
     const code = error?.code ?? Code.OK;
-    let requests = byCode.get(code);
-    if (requests === undefined) {
-      requests = this.#requests.labels(labelOf(method), protocol, codeName(code));
-      byCode.set(code, requests);
-    }
-    requests.inc();
+    byCode.set(code, (byCode.get(code) ?? 0) + 1);
     if (isStream(method)) this.#streams.dec({ method: labelOf(method) });
-    else duration.observe(ms / 1000);
-    if (error?.reason === 'RATE_LIMITED') this.#limited.inc({ method: labelOf(method) });
+    else durations?.add(ms / 1000);
+    if (error === undefined) return;
+    if (error.reason === 'RATE_LIMITED') this.#limited.inc({ method: labelOf(method) });
     if (isOverload(error)) this.#shed.inc({ method: labelOf(method) });
   }
 
@@ -141,15 +147,20 @@ export class Metrics implements Observer {
   }
 
   #seriesOf(method: DescMethod | undefined, protocol: Protocol): Series {
+    const known = this.#series.get(method)?.get(protocol);
+    if (known !== undefined) return known;
+    const labels = { method: labelOf(method), protocol };
+    const durations = isStream(method) ? undefined : this.#durations.of(labels);
+    const series: Series = { durations, byCode: new Map() };
     const ofMethod = this.#series.get(method) ?? new Map<Protocol, Series>();
-    this.#series.set(method, ofMethod);
-    let series = ofMethod.get(protocol);
-    if (series === undefined) {
-      const duration = this.#durations.labels(labelOf(method), protocol);
-      series = { duration, byCode: new Map() };
-      ofMethod.set(protocol, series);
-    }
+    this.#series.set(method, ofMethod.set(protocol, series));
     return series;
+  }
+
+  *#allSeries(): Generator<[method: DescMethod | undefined, Protocol, Series]> {
+    for (const [method, byProtocol] of this.#series) {
+      for (const [protocol, series] of byProtocol) yield [method, protocol, series];
+    }
   }
 
   #counter(

@@ -1,14 +1,15 @@
 /** Lets operators in: who shows the token of one, whose role is enough, and who does not guess. */
-import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import type { Counters } from '../counters/counters.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Operator, OperatorRole } from '../domain/model.ts';
 import { networkOf } from '../domain/network.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
-import { Caller, method as methodContract, Role } from '../gen/propusk/contract/v1/contract_pb.js';
+import { Caller, Role } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Operators } from '../grants/operators.ts';
 import { authorizationOf } from './authenticate.ts';
 import type { Call } from './call.ts';
+import { contractOf } from './method-contract.ts';
 import { asAppError } from './status.ts';
 
 /** Who came in from where is remembered of so many; the oldest goes first. */
@@ -30,16 +31,10 @@ export interface OperatorAccessOptions {
   readonly failuresMax: number;
 }
 
-/** What is known of methods; to read an option takes long. */
-const needed = new Map<DescMethod, Role | undefined>();
-
 /** The least role that may call a method; undefined where it is not for operators. */
 export function roleNeeded(method: DescMethod): Role | undefined {
-  if (!needed.has(method)) {
-    const { caller, role } = getOption(method, methodContract);
-    needed.set(method, caller === Caller.OPERATOR ? role : undefined);
-  }
-  return needed.get(method);
+  const { caller, role } = contractOf(method);
+  return caller === Caller.OPERATOR ? role : undefined;
 }
 
 export class OperatorAccess {

@@ -15,12 +15,15 @@ import type { Place } from './place.ts';
 import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
 import { parseTraceparent } from './trace-context.ts';
+import { TurnTimer } from './turn-timer.ts';
 
 /** A caller's own request id is taken over if it looks like one. */
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
-/** Randomness in a request id. */
+/** Randomness in a request id, and what it is in base64url. */
 const ID_BYTES = 9;
+const ID_LENGTH = 12;
+const IDS_DRAWN = 128;
 
 /** Tells who still listens that nobody waits; made once, since errors are costly to make. */
 const OVER = new AppError('CANCELLED', 'the call is over');
@@ -62,8 +65,9 @@ export class Pipeline {
   /** null: nothing is behind the method. */
   readonly #implementations = new Map<DescMethod, Implementation | null>();
   readonly #streams = new Set<Call>();
-  /** Randomness for request ids, many at a time: a draw costs more than all else of an id. */
-  #idBytes: Buffer = Buffer.alloc(0);
+  /** Request ids, many at a time: a draw costs more than all else of an id. */
+  #ids = '';
+  #idsAt = 0;
   #underWay = 0;
   #idle: (() => void) | undefined;
   #draining = false;
@@ -88,17 +92,10 @@ export class Pipeline {
     this.#options.observer?.begun(exchange.head);
     exchange.onAbort(() => call.end(new AppError('CANCELLED', 'the caller went away')));
     const work = refusal === undefined ? this.#run(call, exchange) : Promise.reject(refusal);
-    work
-      .then(() => undefined, asAppError)
-      .then((error) => {
-        exchange.finish(call, error);
-        this.#observe(call, error, startedMs);
-      })
-      .catch((thrown) => this.#observe(call, asAppError(thrown), startedMs))
-      .finally(() => {
-        call.end(OVER);
-        if (--this.#underWay === 0) this.#idle?.();
-      });
+    work.then(
+      () => this.#finish(call, exchange, undefined, startedMs),
+      (thrown) => this.#finish(call, exchange, asAppError(thrown), startedMs),
+    );
   }
 
   /** Ends all streams with UNAVAILABLE and takes no new ones; unary calls go on. */
@@ -115,13 +112,27 @@ export class Pipeline {
     });
   }
 
+  #finish(call: Call, exchange: Exchange, error: AppError | undefined, startedMs: number): void {
+    try {
+      exchange.finish(call, error);
+      this.#observe(call, error, startedMs);
+    } catch (thrown) {
+      this.#observe(call, asAppError(thrown), startedMs);
+    } finally {
+      call.end(OVER);
+      if (--this.#underWay === 0) this.#idle?.();
+    }
+  }
+
   #requestIdOf(exchange: Exchange): string {
     const given = exchange.head.headers['x-request-id'];
     if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
-    if (this.#idBytes.length < ID_BYTES) this.#idBytes = this.#options.random(ID_BYTES * 128);
-    const id = this.#idBytes.toString('base64url', 0, ID_BYTES);
-    this.#idBytes = this.#idBytes.subarray(ID_BYTES);
-    return id;
+    if (this.#idsAt === this.#ids.length) {
+      this.#ids = this.#options.random(IDS_DRAWN * ID_BYTES).toString('base64url');
+      this.#idsAt = 0;
+    }
+    this.#idsAt += ID_LENGTH;
+    return this.#ids.slice(this.#idsAt - ID_LENGTH, this.#idsAt);
   }
 
   async #run(call: Call, exchange: Exchange): Promise<void> {
@@ -157,8 +168,9 @@ export class Pipeline {
   ) {
     const { shed, admit } = this.#options;
     const readsOne = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
-    const read = async () => (readsOne ? shed.read(place, exchange) : exchange.readAll());
-    const input = await untilEnd(call, admit(call, method, read));
+    const read = () => (readsOne ? shed.read(place, exchange) : exchange.readAll());
+    const admitted = admit(call, method, read);
+    const input = admitted instanceof Promise ? await untilEnd(call, admitted) : admitted;
     if (method.methodKind !== 'unary' && call.caller !== undefined) {
       shed.own(place, call.caller.grant.keyId);
     }
@@ -166,8 +178,9 @@ export class Pipeline {
     if (fault !== undefined) throw fault;
     const output = implementation(input, call);
     if (method.methodKind === 'unary' || method.methodKind === 'client_streaming') {
-      const answer = await untilEnd(call, Promise.resolve(output as Promise<Message>));
-      await exchange.write(answer, call);
+      const answer = output instanceof Promise ? await untilEnd(call, output) : output;
+      const room = exchange.write(answer as Message, call);
+      if (room !== undefined) await room;
     } else {
       await sendAll(call, exchange, output as AsyncIterable<Message>);
     }
@@ -185,8 +198,8 @@ export class Pipeline {
       late();
       return () => {};
     }
-    const timer = setTimeout(late, ms);
-    return () => clearTimeout(timer);
+    const timer = new TurnTimer(ms, late);
+    return () => timer.clear();
   }
 
   /**

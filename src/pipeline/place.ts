@@ -2,12 +2,10 @@
  * The places that calls in hand take, each in the room of its kind: who has shown nothing takes none
  * of those that others need.
  */
-import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import type { DescMethod } from '@bufbuild/protobuf';
 import { networkOf } from '../domain/network.ts';
-import {
-  method as methodContract,
-  Caller as Shown,
-} from '../gen/propusk/contract/v1/contract_pb.js';
+import { Caller as Shown } from '../gen/propusk/contract/v1/contract_pb.js';
+import { contractOf } from './method-contract.ts';
 
 /** Addresses whose network is remembered: finding it costs more than all else of a place. */
 const NETWORKS_KEPT_MAX = 10_000;
@@ -113,7 +111,7 @@ export class Rooms {
 /** What the calls of a method count as once they are in hand. */
 export function placeKindOf(method: DescMethod): PlaceKind {
   if (method.methodKind === 'unary') return 'call';
-  const isAnonymous = getOption(method, methodContract).caller === Shown.UNSPECIFIED;
+  const isAnonymous = contractOf(method).caller === Shown.UNSPECIFIED;
   return isAnonymous ? 'anonymousStream' : 'stream';
 }
 

@@ -17,7 +17,7 @@ import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
 import type { Call, ServiceImpl } from '../pipeline/call.ts';
 import type { Store } from '../store/store.ts';
-import { permissionMessage } from './market-permissions.ts';
+import { permissionMessages } from './market-permissions.ts';
 
 const SOURCE_APP_ID_LENGTH_MAX = 256;
 /** A token is renewed this long before it ends, or a quarter of its life if that is less. */
@@ -49,19 +49,21 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       return create(AuthResponseSchema, { token });
     },
 
-    async tokenDetails(_request, call) {
+    tokenDetails(_request, call) {
       const { claims, grant } = callerOf(call);
       if (claims === undefined) throw new Error('the contract asks for a token');
       if (grant.accountIds.length === 0) {
         throw new AppError('ACCOUNT_NOT_IN_TOKEN', 'the token holds no account');
       }
-      return create(TokenDetailsResponseSchema, {
+      const answer = create(TokenDetailsResponseSchema, {
         createdAt: timestampFromMs(claims.issuedAt * 1000),
         expiresAt: timestampFromMs(claims.expiresAt * 1000),
-        mdPermissions: grant.permissions.map(permissionMessage),
         accountIds: [...grant.accountIds],
         readonly: grant.readonly,
       });
+      // Not by create, which would make a list of its own.
+      answer.mdPermissions = permissionMessages(grant.permissions);
+      return answer;
     },
 
     async *subscribeJwtRenewal(request, call) {

@@ -1,9 +1,9 @@
 /** Market data permissions as the contract writes them. */
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Permission, QuoteLevel } from '../domain/permission.ts';
 import { permissionFlaws } from '../domain/permission-rules.ts';
-import type {
-  MDPermission,
+import {
+  type MDPermission,
   MDPermissionSchema,
 } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 
@@ -17,6 +17,28 @@ export function permissionMessage(
       ? { case: conditionKind, value: true }
       : { case: conditionKind, value: conditionValue };
   return { quoteLevel, delayMinutes, condition };
+}
+
+const messages = new WeakMap<readonly Permission[], readonly MDPermission[]>();
+
+/**
+ * Permissions as the contract writes them, frozen: a list that is asked for again has the messages that
+ * it had before, which are encoded once.
+ */
+export function permissionMessages(permissions: readonly Permission[]): MDPermission[] {
+  let made = messages.get(permissions);
+  if (made === undefined) {
+    made = Object.freeze(permissions.map((each) => frozen(permissionMessage(each))));
+    messages.set(permissions, made);
+  }
+  // Messages have no readonly lists.
+  return made as MDPermission[];
+}
+
+function frozen(init: MessageInitShape<typeof MDPermissionSchema>): MDPermission {
+  const message = create(MDPermissionSchema, init);
+  Object.freeze(message.condition);
+  return Object.freeze(message);
 }
 
 /**

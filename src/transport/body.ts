@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import type { Held, RequestMemory } from '../pipeline/request-memory.ts';
+import { TurnTimer } from '../pipeline/turn-timer.ts';
 
 /** What a chunk costs beside its bytes; a body of many small ones costs mostly this. */
 export const CHUNK_BYTES = 256;
@@ -34,9 +35,12 @@ export function readBody(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let isSettled = false;
+    // The listeners stay: to take them back costs as much as to add them.
     const settle = (error: AppError | undefined) => {
-      clearTimeout(timer);
-      body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      if (isSettled) return;
+      isSettled = true;
+      timer.clear();
       if (error === undefined) {
         resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
       } else {
@@ -45,6 +49,7 @@ export function readBody(
       }
     };
     const onData = (chunk: Buffer) => {
+      if (isSettled) return;
       size += chunk.length;
       chunks.push(chunk);
       if (size > limits.bodyBytesMax) return settle(tooLarge(limits.bodyBytesMax));
@@ -52,12 +57,13 @@ export function readBody(
       if (full !== undefined) settle(full);
     };
     const onEnd = () => settle(undefined);
-    const onClose = () => settle(new AppError('CANCELLED', 'the caller went away'));
-    const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
-    const timer = setTimeout(
-      () => settle(new AppError('DEADLINE_EXCEEDED', late)),
-      limits.requestMsMax,
-    );
+    const onClose = () => {
+      if (!isSettled) settle(new AppError('CANCELLED', 'the caller went away'));
+    };
+    const timer = new TurnTimer(limits.requestMsMax, () => {
+      const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
+      settle(new AppError('DEADLINE_EXCEEDED', late));
+    });
     held.onRelease(settle);
     body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });

@@ -144,7 +144,8 @@ export class Dispatch {
     } catch (error) {
       flaw = error as AppError;
     }
-    const shown = this.#paths.mask(path);
+    // Of a method that there is nothing is logged but its name, and to mask takes long.
+    const shown = method === undefined ? this.#paths.mask(path) : method.name;
     const head = { protocol, method, path: shown, headers, remoteAddress, timeoutMs };
     return flaw === undefined ? { head } : { head, flaw };
   }

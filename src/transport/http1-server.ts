@@ -1,9 +1,15 @@
 /** The HTTP/1.1 server that the listener hands its sockets to. */
-import http from 'node:http';
+import type http from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { Http1Exchange, type HttpExchange, RawExchange } from './http.ts';
 import type { ConnectionLimits } from './limits.ts';
+
+/**
+ * Not by import: that loads whatever the module has getters for, a client for WebSockets among them,
+ * which takes 16 MB and 50 ms.
+ */
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface Http1Options {
   readonly limits: ConnectionLimits;
@@ -16,7 +22,7 @@ export interface Http1Options {
 
 /** Makes the server; it never listens itself. */
 export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Options): http.Server {
-  const server = http.createServer({
+  const server = createServer({
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headerMsMax,
     requestTimeout: limits.requestMsMax,
@@ -27,14 +33,16 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   });
   /** The last answer that is under way on a socket: nothing may be written into it. */
   const answers = new WeakMap<object, http.ServerResponse<http.IncomingMessage>>();
+  function forget(this: http.ServerResponse<http.IncomingMessage>) {
+    const { socket } = this.req;
+    if (answers.get(socket) === this) answers.delete(socket);
+  }
   const take = (request: http.IncomingMessage, response: http.ServerResponse) => {
     // After its last answer a connection ends; what comes meanwhile Node takes before what still
     // waits for its turn, and an answer to it would end the process by an assertion.
     if (request.socket.writableEnded) return;
     answers.set(request.socket, response);
-    response.on('close', () => {
-      if (answers.get(request.socket) === response) answers.delete(request.socket);
-    });
+    response.on('close', forget);
     if (isDraining()) response.shouldKeepAlive = false;
     const exchange = new Http1Exchange(request, response);
     if (request.httpVersion === '1.1' && request.headers.host === undefined) {

@@ -57,7 +57,8 @@ export class Http2Server {
         remoteAddress,
       );
       // maxHeaderListSize is only told to the peer; nothing below us holds it to that.
-      const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 0);
+      let bytes = 0;
+      for (const text of rawHeaders) bytes += text.length;
       if (bytes > limits.headerBytesMax) refuse(exchange, headersTooLarge());
       else handle(exchange);
     });

@@ -2,7 +2,6 @@
  * The OpenAPI document of the REST routes, made from the descriptors: nobody writes it, so it
  * cannot differ from what is served.
  */
-import { STATUS_CODES } from 'node:http';
 import {
   type DescField,
   type DescMessage,
@@ -20,6 +19,9 @@ import { documentedReasons, sampleOf } from '../pipeline/faults.ts';
 import type { Comments } from './comments.ts';
 import { isPlainMessage, type Schema, Schemas } from './openapi-schema.ts';
 import { statusJson } from './rest/rest.ts';
+
+/** Not by import; see http1-server.ts. */
+const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 /** The document's own head. */
 export interface OpenApiInfo {

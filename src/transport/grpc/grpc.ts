@@ -17,6 +17,7 @@ import {
   PREFIX_BYTES,
   unpack,
 } from './frames.ts';
+import { partsOf } from './message-bytes.ts';
 
 const ENCODINGS = ['identity', 'gzip'];
 
@@ -66,6 +67,8 @@ export class GrpcExchange implements Exchange {
   readonly #held: Held;
   readonly #messageBytesMax: number;
   #isStarted = false;
+  /** The one answer, which goes out together with its end. */
+  #last: Buffer | undefined;
 
   constructor(http: HttpExchange, head: CallHead, limits: BodyLimits) {
     this.head = head;
@@ -117,25 +120,28 @@ export class GrpcExchange implements Exchange {
   }
 
   write(message: Message, call: Call): undefined | Promise<void> {
-    const data = toBinary(this.#method().output, message);
+    const plain = frame(0, ...partsOf(this.#method().output, message));
+    const data = plain.subarray(PREFIX_BYTES);
     const packed =
       data.length >= COMPRESSED_BYTES_MIN && this.#takesGzip() ? compress(data) : undefined;
     this.#start(call, packed !== undefined);
-    return this.#http.write(packed === undefined ? frame(0, data) : frame(FLAG_COMPRESSED, packed));
+    const framed = packed === undefined ? plain : frame(FLAG_COMPRESSED, packed);
+    if (this.#streamsAnswers()) return this.#http.write(framed);
+    this.#last = framed;
+    return undefined;
   }
 
   finish(call: Call, error: AppError | undefined): void {
     this.#held.release();
-    const trailers = [
-      ...(error === undefined ? OK : statusTrailers(error)),
-      ...call.responseTrailers,
-    ];
+    const status = error === undefined ? OK : statusTrailers(error);
+    const own = call.responseTrailers;
+    const trailers = own.length === 0 ? status : [...status, ...own];
     if (this.#isWeb) {
       this.#finishWeb(call, trailers);
     } else if (this.#isStarted || call.responseHeaders.length > 0) {
       // Headers of the service's own would be taken for trailers in an answer of trailers only.
       this.#start(call, false);
-      this.#http.end(trailers);
+      this.#http.end(trailers, this.#last);
     } else {
       this.#http.send(200, [...this.#headers(call), ...trailers], '');
     }
@@ -149,8 +155,8 @@ export class GrpcExchange implements Exchange {
     const lines = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     const block = frame(FLAG_TRAILERS, Buffer.from(lines));
     if (this.#isStarted) {
-      this.#http.write(block);
-      this.#http.end();
+      if (this.#last !== undefined) this.#http.write(this.#last);
+      this.#http.end([], block);
     } else {
       this.#http.send(200, this.#headers(call), block);
     }

@@ -9,7 +9,8 @@ import {
   ScalarType,
   toJson,
 } from '@bufbuild/protobuf';
-import { isWellKnown, wrappedOf } from './fields.ts';
+import { allWithin, isWellKnown, wrappedOf } from './fields.ts';
+import { writeJson } from './json-writer.ts';
 import { shortFloat } from './numbers.ts';
 
 const OPTIONS = { alwaysEmitImplicit: true, useProtoFieldName: true } as const;
@@ -24,16 +25,6 @@ function mayHoldFloats(message: DescMessage): boolean {
     floatHolders.set(message, holds);
   }
   return holds;
-}
-
-/** The message and those inside it, which may be in circles. */
-function allWithin(message: DescMessage): readonly DescMessage[] {
-  const found = new Set([message]);
-  // What is added on the way is visited as well.
-  for (const one of found) {
-    for (const field of one.fields) if (field.message !== undefined) found.add(field.message);
-  }
-  return [...found];
 }
 
 function isFloat(field: DescField): boolean {
@@ -90,7 +81,8 @@ function treeOf(desc: DescMessage, message: Message, registry?: Registry): JsonV
  * @param registry resolves google.protobuf.Any
  */
 export function jsonOf(desc: DescMessage, message: Message, registry?: Registry): string {
-  return JSON.stringify(treeOf(desc, message, registry));
+  const text = registry === undefined ? writeJson(desc, message) : undefined;
+  return text ?? JSON.stringify(treeOf(desc, message, registry));
 }
 
 /** The JSON text of one field of a message; null when it is not set. */

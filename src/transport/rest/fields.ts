@@ -30,3 +30,13 @@ export function wrappedOf(message: DescMessage): DescField | undefined {
 export function isWellKnown(message: DescMessage): boolean {
   return message.typeName.startsWith('google.protobuf.');
 }
+
+/** The message and those inside it, which may be in circles. */
+export function allWithin(message: DescMessage): readonly DescMessage[] {
+  const found = new Set([message]);
+  // What is added on the way is visited as well.
+  for (const one of found) {
+    for (const field of one.fields) if (field.message !== undefined) found.add(field.message);
+  }
+  return [...found];
+}

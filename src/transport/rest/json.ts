@@ -28,7 +28,7 @@ const BLANK = /^[ \t\r\n]*$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Half of a surrogate pair, perhaps: only an escape can bring one into a text that is UTF-8. */
-export const MAY_BE_HALF = /\\u[dD][89a-fA-F]/;
+const MAY_BE_HALF = /\\u[dD][89a-fA-F]/;
 
 function isWellFormed(json: Json): boolean {
   if (typeof json === 'string') return json.isWellFormed();

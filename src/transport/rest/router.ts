@@ -50,6 +50,9 @@ function bindingsOf(method: DescMethod, read: typeof parsePathTemplate): Binding
   });
 }
 
+const NONE: readonly Binding[] = [];
+const NO_VARIABLES: Match['variables'] = new Map();
+
 /** Finds the method that a verb and path name. */
 export class Router {
   /** Those with a literal path, by that path: it beats a template that fits it. */
@@ -84,11 +87,11 @@ export class Router {
    * @param path without its query
    */
   match(verb: string, path: string): Match | readonly string[] {
-    const allowed = new Set<string>();
-    for (const binding of this.#literal.get(path) ?? []) {
-      if (takes(binding, verb)) return { binding, variables: new Map() };
-      allowed.add(binding.verb);
+    const literal = this.#literal.get(path) ?? NONE;
+    for (const binding of literal) {
+      if (takes(binding, verb)) return { binding, variables: NO_VARIABLES };
     }
+    const allowed = new Set(literal.map((binding) => binding.verb));
     for (const binding of this.#templates) {
       const variables = fit(binding, path);
       if (variables === undefined) continue;
