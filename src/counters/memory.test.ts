@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { countersContract, TestClock } from './contract-suite.ts';
 import { MemoryCounters } from './memory.ts';
 
-countersContract('memory', (clock, callersMax) => new MemoryCounters({ clock, callersMax }));
+countersContract('memory', (clock, callersMax) => new MemoryCounters({ clock, callersMax }), {
+  isBounded: true,
+});
 
 test('callers who are idle are forgotten as others call', () => {
   const clock = new TestClock();
