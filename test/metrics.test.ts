@@ -6,22 +6,9 @@ import { failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { echoMethod } from './echo-contract.ts';
 import { echoService } from './echo-service.ts';
+import { figuresAt } from './figures.ts';
 import { startHere, startServe } from './start.ts';
 import { until } from './wait.ts';
-
-/** The figures of a page, by name and labels as they are written: `up{a="b"}`. */
-async function figuresAt(url: string): Promise<Map<string, number>> {
-  const answer = await fetch(`${url}/metrics`);
-  assert.equal(answer.status, 200);
-  assert.match(answer.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
-  const lines = (await answer.text()).split('\n').filter((line) => /^[a-z]/.test(line));
-  return new Map(
-    lines.map((line) => {
-      const at = line.lastIndexOf(' ');
-      return [line.slice(0, at), Number(line.slice(at + 1))];
-    }),
-  );
-}
 
 test('calls are counted by method, protocol and code, and their time is measured', async () => {
   await using server = await startHere(['--limit', 'TokenDetails=3']);

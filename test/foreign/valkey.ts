@@ -16,7 +16,7 @@ function program(): string {
 }
 
 /** A port that nobody has at the moment. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
