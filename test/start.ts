@@ -13,8 +13,8 @@ const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
 /** Tests keep the event loop, or all of the machine, busy: a lag says nothing about the server. */
 const ANY_LAG = ['--lag-ms-max', '1000000'];
 
-/** What must not outlive this process. */
-const atExit: (() => void)[] = [];
+/** Ends what must not outlive this process. */
+export const atExit: (() => void)[] = [];
 process.on('exit', () => {
   for (const end of atExit.toReversed()) end();
 });

@@ -155,9 +155,12 @@ export class MemoryCounters implements Counters {
     return found;
   }
 
-  /** Forgets all calls of a caller. */
-  forget(caller: string): void {
-    this.#logs.get(caller)?.leave();
+  /** Forgets the calls of a caller up to an instant. */
+  forget(caller: string, untilMs: number): void {
+    const log = this.#logs.get(caller);
+    log?.forget(untilMs + WINDOW_MS);
+    if (log === undefined || log.count > 0) return;
+    log.leave();
     this.#logs.delete(caller);
   }
 

@@ -16,6 +16,7 @@ class FakeTogether implements Together {
   isUp = true;
   /** Answers as one that hangs: late, which its callers see as none. */
   isLate = false;
+  readonly #late: (() => void)[] = [];
   readonly #followers: Follower[] = [];
 
   constructor(clock: TestClock, nodes: number) {
@@ -31,7 +32,15 @@ class FakeTogether implements Together {
   comeBack(hasForgotten: boolean): void {
     this.isUp = true;
     if (hasForgotten) this.#counters = this.#empty();
-    for (const each of this.#followers) each(hasForgotten);
+    for (const each of this.#followers) each({ wasLost: true, hasForgotten });
+  }
+
+  /** Has answered all that it was asked. */
+  catchUp(): void {
+    this.isLate = false;
+    for (const tell of this.#late.splice(0)) tell();
+    this.isUp = true;
+    for (const each of this.#followers) each({ wasLost: false, hasForgotten: false });
   }
 
   follow(follower: Follower): void {
@@ -49,11 +58,18 @@ class FakeTogether implements Together {
     return Math.max(1, Math.floor(limit / this.#nodes));
   }
 
-  async take(key: string, limit: number): Promise<Taken | undefined> {
+  async take(
+    key: string,
+    limit: number,
+    onLate: (isAllowed: boolean) => void,
+  ): Promise<Taken | undefined> {
     const taken = this.#counters.take(key, limit);
     assert.ok(taken !== 'full');
     await Promise.resolve();
-    return this.isLate ? undefined : taken;
+    if (!this.isLate) return taken;
+    this.isUp = false;
+    this.#late.push(() => onLate(taken.isAllowed));
+    return undefined;
   }
 
   async look(key: string, limit: number): Promise<Usage | undefined> {
@@ -176,6 +192,17 @@ test('an answer that does not come in time is decided alone', async () => {
   assert.equal(await scene.passing(0, 300, 200), 100);
   assert.equal(scene.nodes[0]?.decidedAlone, 300);
   assert.equal((await scene.nodes[0]?.look('a', 200))?.remaining, 0);
+});
+
+test('what was late and counted after all is not told again; what was never asked is', async () => {
+  const scene = new Scene(2);
+  scene.together.isLate = true;
+  assert.equal(await scene.passing(0, 3, 200), 3, 'late');
+  assert.equal(await scene.passing(0, 4, 200), 4, 'not asked');
+  scene.together.catchUp();
+  await new Promise(setImmediate);
+  // Nothing was lost, so nobody is held to the share.
+  assert.equal(await scene.passing(1, 300, 200), 193);
 });
 
 test('callers that a node has no room for are counted together all the same, and not alone', async () => {

@@ -25,8 +25,15 @@ export const HELD_MS = 6000;
 /** Callers that are told of at a time: few, so that calls do not wait behind them. */
 const TOLD_AT_A_TIME = 64;
 
-/** Hears when the counters have come back, or were found to have forgotten everything. */
-export type Follower = (hasForgotten: boolean) => void;
+/** How the counters have come back. */
+export interface Back {
+  /** They were out of reach; else only late. */
+  readonly wasLost: boolean;
+  /** They know nothing of what was counted. */
+  readonly hasForgotten: boolean;
+}
+
+export type Follower = (back: Back) => void;
 
 /** Where the nodes count together. */
 export interface Together {
@@ -34,11 +41,21 @@ export interface Together {
   readonly isUp: boolean;
   /** What of a limit this node may let through alone. */
   shareOf(limit: number): number;
-  /** As Counters; undefined when no answer came in time. */
-  take(key: string, limit: number): Promise<Taken | undefined>;
+  /**
+   * As Counters; undefined when no answer came in time.
+   * @param onLate hears whether the call was counted, when the answer comes after all
+   */
+  take(
+    key: string,
+    limit: number,
+    onLate: (isAllowed: boolean) => void,
+  ): Promise<Taken | undefined>;
   look(key: string, limit: number): Promise<Usage | undefined>;
-  /** Counts calls made so many milliseconds ago; false when no answer came in time. */
-  tell(key: string, agesMs: readonly number[]): Promise<boolean>;
+  /**
+   * Counts calls made so many milliseconds ago; false when no answer came in time.
+   * @param onLate hears when the answer comes after all
+   */
+  tell(key: string, agesMs: readonly number[], onLate: () => void): Promise<boolean>;
   follow(follower: Follower): void;
 }
 
@@ -69,8 +86,8 @@ export class SharedCounters implements Counters {
     this.#clock = options.clock;
     this.#own = new MemoryCounters(options);
     this.#untold = new MemoryCounters(options);
-    together.follow((hasForgotten) => {
-      this.#heldUntilMs = this.#clock.monotonic() + HELD_MS;
+    together.follow(({ wasLost, hasForgotten }) => {
+      if (wasLost) this.#heldUntilMs = this.#clock.monotonic() + HELD_MS;
       if (hasForgotten) this.#untold = this.#own.copy();
       void this.#tell();
     });
@@ -111,8 +128,13 @@ export class SharedCounters implements Counters {
   }
 
   async #takeTogether(caller: string, limit: number): Promise<Taken | 'full'> {
-    const taken = await this.#together.take(this.#prefix + caller, limit);
-    if (taken === undefined) return this.#takeAlone(caller, limit);
+    const late = new Late(this.#untold, caller);
+    const taken = await this.#together.take(this.#prefix + caller, limit, late.counted);
+    if (taken === undefined) {
+      const alone = this.#takeAlone(caller, limit);
+      late.isLetThrough = alone !== 'full' && alone.isAllowed;
+      return alone;
+    }
     if (taken.isAllowed) note(this.#own, caller);
     return taken;
   }
@@ -123,7 +145,8 @@ export class SharedCounters implements Counters {
     // Of whom this node has no log, it has let nothing through.
     if (own === 'full') return this.#takeTogether(caller, limit);
     if (!own.isAllowed) return own;
-    const taken = await this.#together.take(this.#prefix + caller, limit);
+    const late = new Late(this.#untold, caller);
+    const taken = await this.#together.take(this.#prefix + caller, limit, late.counted);
     if (taken?.isAllowed) return { ...lesser(taken, own), isAllowed: true };
     if (taken !== undefined) {
       this.#own.giveBack(caller);
@@ -131,6 +154,7 @@ export class SharedCounters implements Counters {
     }
     this.#decidedAlone++;
     note(this.#untold, caller);
+    late.isLetThrough = true;
     return own;
   }
 
@@ -150,13 +174,31 @@ export class SharedCounters implements Counters {
       const some = untold.idlest(TOLD_AT_A_TIME).map(async ({ caller, atMs }) => {
         const ages = atMs.map((at) => nowMs - at).filter((age) => age < WINDOW_MS);
         const key = this.#prefix + caller;
-        const isTold = ages.length === 0 || (await this.#together.tell(key, ages));
-        if (isTold) untold.forget(caller);
+        const told = () => untold.forget(caller, nowMs);
+        if (ages.length === 0 || (await this.#together.tell(key, ages, told))) told();
       });
       await Promise.all(some);
     }
     this.#isTelling = false;
   }
+}
+
+/** A call that may be decided alone before the answer comes. */
+class Late {
+  /** It was let through alone, and is to be told. */
+  isLetThrough = false;
+  readonly #untold: MemoryCounters;
+  readonly #caller: string;
+
+  constructor(untold: MemoryCounters, caller: string) {
+    this.#untold = untold;
+    this.#caller = caller;
+  }
+
+  /** It has been counted together after all, and need not be told. */
+  readonly counted = (isAllowed: boolean): void => {
+    if (isAllowed && this.isLetThrough) this.#untold.giveBack(this.#caller);
+  };
 }
 
 /** Where there is no room the call goes unnoted: it was rightly let through. */

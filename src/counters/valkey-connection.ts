@@ -18,33 +18,39 @@ interface Client {
 export interface ConnectionOptions {
   /** `redis://` or `rediss://`, as the setting has checked it. */
   readonly url: string;
-  /** For the whole of connecting, in milliseconds. */
-  readonly connectMsMax: number;
   /** For each answer, in milliseconds. */
   readonly answerMsMax: number;
-  /** Hears once of its end that was not asked for. */
+  /** For the whole of connecting, and for a late answer until it is given up, in milliseconds. */
+  readonly silentMsMax: number;
+  /** Hears that no answer is late any more. */
+  readonly onCaughtUp: () => void;
+  /** Hears of its end that was not asked for; it is to be closed then. */
   readonly onEnd: (error: Error) => void;
 }
 
+export type Reply = readonly number[];
+
 export class Connection {
   readonly #client: Client;
-  readonly #answerMsMax: number;
+  readonly #options: ConnectionOptions;
+  /** Answers that are late; they come in order, so there is no use in asking for more. */
+  #late = 0;
+  #givingUp: NodeJS.Timeout | undefined;
 
-  private constructor(client: Client, answerMsMax: number) {
+  private constructor(client: Client, options: ConnectionOptions) {
     this.#client = client;
-    this.#answerMsMax = answerMsMax;
+    this.#options = options;
   }
 
   /** Rejects when there is no connection in time. */
   static async open(options: ConnectionOptions): Promise<Connection> {
-    const { connectMsMax, answerMsMax, onEnd } = options;
     const client = await clientOf(options);
     // It tells of its end by an error, in whatever state it is.
     let end = (_: Error) => {};
     client.on('error', (error) => end(error));
     const connected = client.connect();
     try {
-      await within(connectMsMax, connected);
+      await within(options.silentMsMax, connected);
     } catch (error) {
       // A socket that is still on its way is not the client's to close before it has arrived.
       connected.then(
@@ -54,40 +60,75 @@ export class Connection {
       client.destroy();
       throw error;
     }
-    end = onEnd;
-    return new Connection(client, answerMsMax);
+    end = options.onEnd;
+    return new Connection(client, options);
+  }
+
+  get isLate(): boolean {
+    return this.#late > 0;
+  }
+
+  /** The same for what no call waits for: an answer may take as long as it may be late. */
+  runInTime(script: Script, key: string, args: readonly string[]): Promise<Reply> {
+    return this.run(script, key, args, undefined, this.#options.silentMsMax);
   }
 
   /**
    * Runs a script on one key.
-   * @returns the integers that it returns
+   * @param onLate hears the answer if it comes after all
+   * @param msMax for the answer, in milliseconds
+   * @returns the integers that the script returns
    * @throws LateError; or what the server or the connection says
    */
-  run(script: Script, key: string, ...args: readonly string[]): Promise<readonly number[]> {
-    return within(this.#answerMsMax, this.#send(script, ['1', key, ...args]));
+  run(
+    script: Script,
+    key: string,
+    args: readonly string[],
+    onLate: (reply: Reply) => void = () => {},
+    msMax = this.#options.answerMsMax,
+  ): Promise<Reply> {
+    const sent = this.#send(script, ['1', key, ...args]);
+    return within(msMax, sent).catch((error) => {
+      if (error instanceof LateError) this.#await(sent, onLate);
+      throw error;
+    });
+  }
+
+  #await(sent: Promise<Reply>, onLate: (reply: Reply) => void): void {
+    const { silentMsMax, onEnd, onCaughtUp } = this.#options;
+    const giveUp = () => onEnd(new LateError(`no answer within ${silentMsMax} ms`));
+    if (this.#late === 0) this.#givingUp = setTimeout(giveUp, silentMsMax).unref();
+    this.#late++;
+    sent.then((reply) => {
+      this.#late--;
+      onLate(reply);
+      if (this.#late > 0) return;
+      clearTimeout(this.#givingUp);
+      onCaughtUp();
+    }, onEnd);
   }
 
   close(): void {
+    clearTimeout(this.#givingUp);
     this.#client.destroy();
   }
 
-  async #send(script: Script, args: readonly string[]): Promise<readonly number[]> {
+  async #send(script: Script, args: readonly string[]): Promise<Reply> {
     try {
-      const reply = await this.#client.sendCommand(['EVALSHA', script.sha, ...args]);
-      return reply as number[];
+      return (await this.#client.sendCommand(['EVALSHA', script.sha, ...args])) as Reply;
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
-      return (await this.#client.sendCommand(['EVAL', script.text, ...args])) as number[];
+      return (await this.#client.sendCommand(['EVAL', script.text, ...args])) as Reply;
     }
   }
 }
 
 /** Loaded where it is needed alone: it is large. */
-async function clientOf({ url, connectMsMax }: ConnectionOptions): Promise<Client> {
+async function clientOf({ url, silentMsMax }: ConnectionOptions): Promise<Client> {
   const { createClient } = await import('@redis/client');
   const { hostname, port, protocol, username, password, pathname } = new URL(url);
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  const at = { host, port: Number(port || 6379), connectTimeout: connectMsMax };
+  const at = { host, port: Number(port || 6379), connectTimeout: silentMsMax };
   const own = { ...at, reconnectStrategy: false as const };
   return createClient({
     // Valkey and every Redis speak it, proxies before them too.

@@ -1,14 +1,14 @@
 /**
- * Keeps a connection to Valkey, or Redis, for all that nodes count together. It is up while answers come
- * in time, and else away: then nothing is asked, and a new connection is tried for, at growing intervals,
- * until one answers in time.
+ * Keeps a connection to Valkey, or Redis, for all that nodes count together. While an answer is late nothing
+ * more is asked; when it has come, asking goes on. One that does not come for long, an error or an end close
+ * the connection, and another one is tried for, at growing intervals.
  */
 import { type Clock, newId, type Random } from '../domain/clock.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
 import type { Taken, Usage } from './counters.ts';
 import { Nodes } from './nodes.ts';
-import type { Follower, Together } from './shared.ts';
-import { Connection } from './valkey-connection.ts';
+import type { Back, Follower, Together } from './shared.ts';
+import { Connection, LateError, type Reply } from './valkey-connection.ts';
 import {
   BEAT_SCRIPT,
   LEAVE_SCRIPT,
@@ -22,8 +22,8 @@ import {
 const NODES_KEY = 'propusk:nodes';
 /** How often they do; a third of what they are counted for after. */
 const BEAT_MS = 5000;
-/** For a connection to be there; longer than for answers, since TLS asks several times. */
-const CONNECT_MS_MAX = 1000;
+/** For a connection to be there, and for an answer that is late. */
+const SILENT_MS_MAX = 1000;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 2000;
 
@@ -79,7 +79,7 @@ export class Valkey implements Together {
   }
 
   get isUp(): boolean {
-    return this.#connection !== undefined;
+    return this.#connection !== undefined && !this.#connection.isLate;
   }
 
   /** Nodes that share the limits, as last known. */
@@ -95,19 +95,26 @@ export class Valkey implements Together {
     return this.#nodes.shareOf(limit);
   }
 
-  async take(key: string, limit: number): Promise<Taken | undefined> {
-    const reply = await this.#ask(this.#scripts.take, key, String(limit), ...this.#scriptArgs());
+  async take(
+    key: string,
+    limit: number,
+    onLate: (isAllowed: boolean) => void,
+  ): Promise<Taken | undefined> {
+    const args = [String(limit), ...this.#scriptArgs()];
+    const late = ([isAllowed]: Reply) => onLate(isAllowed === 1);
+    const reply = await this.#ask(this.#scripts.take, key, args, late);
     return reply && { ...usageOf(reply, limit), isAllowed: reply[0] === 1 };
   }
 
   async look(key: string, limit: number): Promise<Usage | undefined> {
-    const reply = await this.#ask(this.#scripts.look, key, String(limit), ...this.#scriptArgs());
+    const args = [String(limit), ...this.#scriptArgs()];
+    const reply = await this.#ask(this.#scripts.look, key, args);
     return reply && usageOf(reply, limit);
   }
 
-  async tell(key: string, agesMs: readonly number[]): Promise<boolean> {
+  async tell(key: string, agesMs: readonly number[], onLate: () => void): Promise<boolean> {
     const ages = agesMs.map((ms) => Math.floor(ms * 1000)).join();
-    return (await this.#ask(TELL_SCRIPT, key, '0', ages)) !== undefined;
+    return (await this.#ask(TELL_SCRIPT, key, ['0', ages], onLate)) !== undefined;
   }
 
   /** Takes leave of the other nodes, where that can be done, and closes the connection. */
@@ -116,7 +123,7 @@ export class Valkey implements Together {
     clearTimeout(this.#timer);
     const connection = this.#connection;
     this.#connection = undefined;
-    await connection?.run(LEAVE_SCRIPT, NODES_KEY, this.#nodeId).catch(() => {});
+    await connection?.run(LEAVE_SCRIPT, NODES_KEY, [this.#nodeId]).catch(() => {});
     connection?.close();
   }
 
@@ -127,14 +134,15 @@ export class Valkey implements Together {
   async #ask(
     script: Script,
     key: string,
-    ...args: readonly string[]
-  ): Promise<readonly number[] | undefined> {
+    args: readonly string[],
+    onLate?: (reply: Reply) => void,
+  ): Promise<Reply | undefined> {
     const connection = this.#connection;
-    if (connection === undefined) return undefined;
+    if (connection === undefined || connection.isLate) return undefined;
     try {
-      return await connection.run(script, key, ...args);
+      return await connection.run(script, key, args, onLate);
     } catch (error) {
-      this.#lost(connection, error);
+      if (!(error instanceof LateError)) this.#lost(connection, error);
       return undefined;
     }
   }
@@ -146,10 +154,11 @@ export class Valkey implements Together {
       connection = await Connection.open({
         url,
         answerMsMax,
-        connectMsMax: CONNECT_MS_MAX,
+        silentMsMax: SILENT_MS_MAX,
+        onCaughtUp: () => this.#tellFollowers({ wasLost: false, hasForgotten: false }),
         onEnd: (error) => this.#lost(connection, error),
       });
-      // It writes, and must do so in time: what cannot be written to, or is slow, is not up.
+      // It writes: what cannot be written to is not up.
       const isKnown = await this.#beat(connection);
       if (this.#isClosed) connection.close();
       else this.#up(connection, isKnown);
@@ -161,7 +170,7 @@ export class Valkey implements Together {
 
   /** Says that this node lives, and hears how many do; whether this one was still known. */
   async #beat(connection: Connection): Promise<boolean> {
-    const [nodes = 1, known] = await connection.run(BEAT_SCRIPT, NODES_KEY, this.#nodeId);
+    const [nodes = 1, known] = await connection.runInTime(BEAT_SCRIPT, NODES_KEY, [this.#nodeId]);
     this.#nodes.heard(nodes);
     return known === 1;
   }
@@ -173,7 +182,7 @@ export class Valkey implements Together {
         if (this.#connection !== connection) return;
         this.#failures = 0;
         // Somebody has emptied it.
-        if (!isKnown) this.#tellFollowers(true);
+        if (!isKnown) this.#tellFollowers({ wasLost: true, hasForgotten: true });
         this.#beatLater(connection);
       } catch (error) {
         this.#lost(connection, error);
@@ -186,12 +195,12 @@ export class Valkey implements Together {
     this.#say(true);
     // What was counted before the window nobody misses.
     const awayMs = this.#options.clock.monotonic() - this.#lostAtMs;
-    this.#tellFollowers(!isKnown && awayMs < WINDOW_MS);
+    this.#tellFollowers({ wasLost: true, hasForgotten: !isKnown && awayMs < WINDOW_MS });
     this.#beatLater(connection);
   }
 
-  #tellFollowers(hasForgotten: boolean): void {
-    for (const each of this.#followers) each(hasForgotten);
+  #tellFollowers(back: Back): void {
+    for (const each of this.#followers) each(back);
   }
 
   /** Of one connection, whoever notices first. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { createClient } from '@redis/client';
-import { temporaryFolder } from '../start.ts';
+import { atExit, temporaryFolder } from '../start.ts';
 import { until } from '../wait.ts';
 import { tool } from './tools.ts';
 
@@ -59,7 +59,7 @@ export class ValkeyServer implements AsyncDisposable {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.#child = child;
-    process.once('exit', () => child.kill('SIGKILL'));
+    atExit.push(() => child.kill('SIGKILL'));
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
       said += text;
