@@ -142,15 +142,16 @@ export class MemoryCounters implements Counters {
     this.#logs.get(caller)?.drop();
   }
 
-  /** So many of the callers, those first who called longest ago, and the instants of their calls. */
-  idlest(callersMax: number): Instants[] {
+  /** Some callers, those first whose last call is longest ago, and the first of their calls. */
+  idlest(callersMax: number, callsMax: number): Instants[] {
     const found: Instants[] = [];
     const nowMs = this.#clock.monotonic();
     for (let log = this.#queue.after; log !== this.#queue; log = log.after) {
       if (found.length >= callersMax) break;
       log.forget(nowMs);
       const { caller, count } = log;
-      found.push({ caller, atMs: Array.from({ length: count }, (_, i) => log.at(i)) });
+      const length = Math.min(count, callsMax);
+      found.push({ caller, atMs: Array.from({ length }, (_, i) => log.at(i)) });
     }
     return found;
   }

@@ -13,7 +13,6 @@
  *   limit.
  */
 import type { Clock } from '../domain/clock.ts';
-import { WINDOW_MS } from '../domain/quota.ts';
 import type { Counters, Taken, Usage } from './counters.ts';
 import { MemoryCounters } from './memory.ts';
 
@@ -22,8 +21,9 @@ import { MemoryCounters } from './memory.ts';
  * milliseconds: in that time all nodes have noticed, and told what they know.
  */
 export const HELD_MS = 6000;
-/** Callers that are told of at a time: few, so that calls do not wait behind them. */
-const TOLD_AT_A_TIME = 64;
+/** Callers, and calls of each, that are told of at a time: few, so that no call waits behind them. */
+const TOLD_CALLERS = 4;
+const TOLD_CALLS = 200;
 
 /** How the counters have come back. */
 export interface Back {
@@ -171,10 +171,10 @@ export class SharedCounters implements Counters {
     while (this.#untold.size > 0 && this.#together.isUp) {
       const untold = this.#untold;
       const nowMs = this.#clock.monotonic();
-      const some = untold.idlest(TOLD_AT_A_TIME).map(async ({ caller, atMs }) => {
-        const ages = atMs.map((at) => nowMs - at).filter((age) => age < WINDOW_MS);
+      const some = untold.idlest(TOLD_CALLERS, TOLD_CALLS).map(async ({ caller, atMs }) => {
+        const ages = atMs.map((at) => nowMs - at);
         const key = this.#prefix + caller;
-        const told = () => untold.forget(caller, nowMs);
+        const told = () => untold.forget(caller, atMs.at(-1) ?? nowMs);
         if (ages.length === 0 || (await this.#together.tell(key, ages, told))) told();
       });
       await Promise.all(some);

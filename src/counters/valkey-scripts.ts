@@ -94,23 +94,31 @@ const LOOK = `
 local left = gone()
 return {0, count - left, reset(left)}`;
 
-/** In order, whatever was counted meanwhile. */
+/** In order with what was counted meanwhile: that is taken off the end, and put back among the others. */
 const TELL = `
 local all = {}
-for index, instant in ipairs(redis.call('LRANGE', key, 0, -1)) do all[index] = tonumber(instant) end
 for age in string.gmatch(ARGV[2], '%d+') do all[#all + 1] = now - age end
+local later = count - made_until(all[1])
+if later > 0 then
+  for _, instant in ipairs(redis.call('LRANGE', key, -later, -1)) do
+    all[#all + 1] = tonumber(instant)
+  end
+  if later == count then redis.call('DEL', key) else redis.call('LTRIM', key, 0, -later - 1) end
+end
 table.sort(all)
-redis.call('DEL', key)
-for _, instant in ipairs(all) do redis.call('RPUSH', key, string.format('%.0f', instant)) end
+for index, instant in ipairs(all) do all[index] = string.format('%.0f', instant) end
+for first = 1, #all, 1000 do
+  redis.call('RPUSH', key, unpack(all, first, math.min(first + 999, #all)))
+end
 redis.call('PEXPIRE', key, ${LIST_TTL_MS})
-return {#all}`;
+return {count}`;
 
 /** ARGV: the limit. Returns whether the call passes (1 or 0), the calls counted, and the reset. */
 export const TAKE_SCRIPT = script(SERVER_TIME, LIST, RESTAMP, TAKE);
 /** The same without a call; writes nothing. */
 export const LOOK_SCRIPT = script(SERVER_TIME, LIST, LOOK);
 
-/** ARGV: any number, and how many microseconds ago calls were made that are not counted yet. */
+/** ARGV: any number, and how many microseconds ago calls were made, the oldest first. */
 export const TELL_SCRIPT = script(SERVER_TIME, LIST, RESTAMP, TELL);
 
 /** The first two with the time as their last argument, in microseconds; for tests. */

@@ -94,3 +94,25 @@ test('a clock of the server that is set back keeps nobody out for longer than a 
   for (const instant of kept) assert.ok(Number(instant) < future - 3_000_000_000);
   assert.ok(Number(await server.command('PTTL', key)) > 0);
 });
+
+test('what is told is put in its place among the others, and counts from when it was', async () => {
+  const mine = counters('told ');
+  await mine.take('caller', 5000);
+  assert.ok(await real.tell('told caller', [50_000, 40_000], () => {}));
+  await mine.take('caller', 5000);
+  const many = Array.from({ length: 2500 }, (_, i) => 45_000 - i * 10);
+  assert.ok(await real.tell('told caller', many, () => {}));
+  const list = ((await server.command('LRANGE', 'told caller', '0', '-1')) as string[]).map(Number);
+  assert.equal(list.length, 2504);
+  assert.deepEqual(
+    list,
+    list.toSorted((a, b) => a - b),
+  );
+  const spans = list.map((instant) => Math.round(((list.at(-1) ?? 0) - instant) / 1000));
+  // The last call was made a moment after they were told.
+  assert.ok(Math.abs((spans[0] ?? 0) - 50_000) < 5000, `${spans[0]}`);
+  const { remaining, resetMs } = await mine.look('caller', 5000);
+  assert.equal(remaining, 2496);
+  assert.ok(resetMs <= 10_000, `${resetMs}`);
+  assert.ok(Number(await server.command('PTTL', 'told caller')) > 0);
+});
