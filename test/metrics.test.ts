@@ -43,6 +43,8 @@ test('calls are counted by method, protocol and code, and their time is measured
   assert.equal(lookups('grants', 'miss'), 1);
   assert.ok(figures.has('nodejs_eventloop_lag_p99_seconds'));
   assert.equal(figures.get('propusk_buffered_request_bytes'), 0);
+  // There is nobody to share with, so nobody is to be warned.
+  assert.ok(!figures.has('propusk_counters_shared'));
   // What callers send makes no series: neither paths nor tokens are labels.
   assert.doesNotMatch([...figures.keys()].join(), /made|wrong/);
 });
