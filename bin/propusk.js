@@ -16,6 +16,8 @@ if (Number(process.versions.node.split('.')[0]) < NEEDED_MAJOR) {
 
 var startedMs = performance.now();
 var args = process.argv.slice(2);
+// As most programs have it, beside --help.
+if (args[0] === 'help') args = args.slice(1).concat('--help');
 import('../cli/server-commands.ts')
   .then(({ isOfServer }) => import(isOfServer(args) ? '../src/program.ts' : '../cli/main.ts'))
   .then(async (program) => {

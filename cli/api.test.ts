@@ -43,6 +43,31 @@ async function answering(...answers: [status: number, body: string][]) {
   };
 }
 
+/** A server that ends so many connections without an answer, and then answers. */
+async function losing(count: number, close: 'server' | undefined = undefined) {
+  const seen: (string | undefined)[] = [];
+  const server = http.createServer((request, response) => {
+    seen.push(request.url);
+    if (close === 'server') server.close();
+    if (seen.length <= count) request.destroy();
+    else response.end('{"id":"a"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const api = new Api(new HttpClient(new URL(`http://127.0.0.1:${port}`)), 'pop_x');
+  const { createClient, getClient, deleteClient } = ClientService.method;
+  return {
+    seen,
+    create: (requestId: string) => api.call(createClient, { client: { id: 'a' }, requestId }),
+    get: () => api.call(getClient, { id: 'a' }),
+    remove: () => api.call(deleteClient, { id: 'a' }),
+    [Symbol.dispose]() {
+      api.close();
+      server.close();
+    },
+  };
+}
+
 async function failureOf(work: Promise<unknown>): Promise<CommandFailure> {
   const error = await work.then(
     () => undefined,
@@ -67,6 +92,32 @@ test('does not ask again where it does not', async () => {
   using server = await answering([503, JSON.stringify(status)]);
   assert.equal((await failureOf(server.create())).exit, 6);
   assert.equal(server.seen.length, 1);
+});
+
+test('asks again where an answer was lost, if that is the same once more', async () => {
+  using made = await losing(2);
+  assert.equal((await made.create('r')).id, 'a');
+  assert.deepEqual(made.seen, Array(3).fill('/admin/v1/clients?request_id=r'));
+  using read = await losing(1);
+  assert.equal((await read.get()).id, 'a');
+  for (const call of ['remove', 'create'] as const) {
+    using changed = await losing(1);
+    const { exit, undecidedRequest } = await failureOf(changed[call](''));
+    assert.deepEqual([exit, undecidedRequest, changed.seen.length], [6, undefined, 1]);
+  }
+});
+
+test('knows a request that may have been done from one that was never sent', async () => {
+  using gone = await losing(1, 'server');
+  const failure = await failureOf(gone.create('r1'));
+  assert.deepEqual([failure.exit, failure.undecidedRequest, gone.seen.length], [6, 'r1', 1]);
+  const never = await failureOf(gone.create('r2'));
+  assert.deepEqual([never.exit, never.undecidedRequest], [6, undefined]);
+  assert.match(never.message, /cannot be reached: .*ECONNREFUSED/);
+  using html = await answering([502, '<html>']);
+  assert.equal((await failureOf(html.create())).undecidedRequest, 'r');
+  using refused = await answering([409, '{"code":6,"message":"taken","details":[]}']);
+  assert.equal((await failureOf(refused.create())).undecidedRequest, undefined);
 });
 
 test('says what was wrong with a field', async () => {

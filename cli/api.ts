@@ -21,7 +21,7 @@ import {
 } from '../src/gen/google/rpc/error_details_pb.js';
 import { type Status, StatusSchema } from '../src/gen/google/rpc/status_pb.js';
 import { CommandFailure, Exit, exitOfCode } from './failure.ts';
-import type { HttpAnswer, HttpClient, HttpRequest } from './http.ts';
+import { type HttpAnswer, type HttpClient, type HttpRequest, NoAnswer } from './http.ts';
 import { requestOf } from './route.ts';
 
 const registry = createRegistry(
@@ -32,10 +32,18 @@ const registry = createRegistry(
   RetryInfoSchema,
 );
 
-/** How often one call is sent, where the server is overloaded and invites to try again. */
+/** How often one call is sent, where the server invites to, or where an answer was lost. */
 const ATTEMPTS_MAX = 6;
 /** The longest wait between two attempts. */
 const RETRY_MS_MAX = 5000;
+/** The wait after the first answer that was lost; each later one is twice as long. */
+const LOST_MS = 200;
+/** What a Propusk that does not know a method is told of. */
+const OTHER_PORT =
+  '; serve has administration on its internal port (--internal-listen) and sessions on the other';
+/** google.rpc.Code of answers after which what was asked for may be done, or be done yet. */
+const UNDECIDED_CODES: readonly number[] = [1, 2, 4, 13, 14, 15];
+const DEADLINE_EXCEEDED = 4;
 
 /** One server, and who calls it. */
 export class Api {
@@ -49,7 +57,7 @@ export class Api {
   }
 
   /**
-   * One call.
+   * One call. One that changes nothing, or has a request id, is sent again where its answer was lost.
    * @throws CommandFailure with the server's own message when it refuses
    */
   async call<M extends DescMethodUnary>(
@@ -58,7 +66,8 @@ export class Api {
   ): Promise<MessageShape<M['output']>> {
     const message = create(method.input as M['input'], input);
     const request = { ...requestOf(method, message), headers: this.#headers };
-    const answer = await this.#answerTo(request);
+    const { requestId } = message as { requestId?: string };
+    const answer = await this.#answerTo(request, requestId === '' ? undefined : requestId);
     // A newer server may have fields that this program does not know.
     const options = { ignoreUnknownFields: true, registry };
     try {
@@ -68,15 +77,34 @@ export class Api {
     }
   }
 
-  /** The answer to a request, asked again where the server says that it will answer later. */
-  async #answerTo(request: HttpRequest): Promise<HttpAnswer> {
+  /** The answer to a request, which is sent again where that is safe and may help. */
+  async #answerTo(request: HttpRequest, requestId: string | undefined): Promise<HttpAnswer> {
+    const isRepeatable = requestId !== undefined || request.verb === 'GET';
+    let isUndecided = false;
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.#http.send(request);
-      if (answer.status === 200) return answer;
-      const { failure, retryMs } = refusalOf(answer);
-      if (retryMs === undefined || attempt === ATTEMPTS_MAX) throw failure;
+      const refusal = await this.#attempt(request);
+      if ('status' in refusal) return refusal;
+      const { failure, isLost } = refusal;
+      isUndecided ||= refusal.isUndecided;
+      // Where nothing answers from the start, nothing was lost.
+      const isAgain = isRepeatable && (isLost || (isUndecided && failure instanceof NoAnswer));
+      const retryMs = refusal.retryMs ?? (isAgain ? LOST_MS * 2 ** (attempt - 1) : undefined);
+      if (retryMs === undefined || attempt === ATTEMPTS_MAX) {
+        throw isUndecided && requestId !== undefined ? undecided(failure, requestId) : failure;
+      }
       // Those who were refused together do not come back together.
       await sleep(Math.min(retryMs, RETRY_MS_MAX) * (0.5 + Math.random()));
+    }
+  }
+
+  async #attempt(request: HttpRequest): Promise<HttpAnswer | Refusal> {
+    try {
+      const answer = await this.#http.send(request);
+      return answer.status === 200 ? answer : refusalOf(answer);
+    } catch (failure) {
+      if (!(failure instanceof NoAnswer)) throw failure;
+      const { isSent } = failure;
+      return { failure, retryMs: undefined, isLost: isSent, isUndecided: isSent };
     }
   }
 
@@ -96,33 +124,49 @@ interface Refusal {
   readonly failure: CommandFailure;
   /** After how long the server invites to ask again; undefined: it does not. */
   readonly retryMs: number | undefined;
+  /** True where there is an answer, and it was not heard. */
+  readonly isLost: boolean;
+  /** True where what was asked for may be done all the same. */
+  readonly isUndecided: boolean;
 }
 
-/**
- * What an answer that is no success says.
- * @throws CommandFailure where it is none of ours
- */
+/** A failure after which nobody knows whether the request was done. */
+function undecided(failure: CommandFailure, undecidedRequest: string): CommandFailure {
+  const { exit, message, reason, cause } = failure;
+  return new CommandFailure(exit, message, {
+    ...{ cause, undecidedRequest },
+    ...(reason !== undefined && { reason }),
+  });
+}
+
+/** What an answer that is no success says. */
 function refusalOf(answer: HttpAnswer): Refusal {
   let status: Status;
   try {
     const options = { ignoreUnknownFields: true, registry };
     status = fromJsonString(StatusSchema, answer.text, options);
   } catch (error) {
-    throw foreign(answer, error);
+    // Something between may have answered for a server that was asked.
+    const isUndecided = answer.status >= 500;
+    return { failure: foreign(answer, error), retryMs: undefined, isLost: false, isUndecided };
   }
   const { details } = status;
   const reason = detail(details, ErrorInfoSchema)?.reason;
-  const fields = (detail(details, BadRequestSchema)?.fieldViolations ?? []).map(
-    ({ field, description }) => `\n  ${field}: ${description}`,
-  );
+  // The message itself tells the first of them.
+  const fields = (detail(details, BadRequestSchema)?.fieldViolations ?? [])
+    .filter(({ field, description }) => !status.message.includes(`${field} ${description}`))
+    .map(({ field, description }) => `\n  ${field}: ${description}`);
   const suffix = reason === undefined ? '' : ` (${reason})`;
-  const message = `${status.message}${suffix}${fields.join('')}`;
+  const hint = reason === 'ROUTE_NOT_FOUND' ? OTHER_PORT : '';
+  const message = `${status.message}${suffix}${hint}${fields.join('')}`;
   const delay = detail(details, RetryInfoSchema)?.retryDelay;
   return {
     failure: new CommandFailure(exitOfCode(status.code), message, {
       ...(reason !== undefined && { reason }),
     }),
     retryMs: delay === undefined ? undefined : durationMs(delay),
+    isLost: status.code === DEADLINE_EXCEEDED,
+    isUndecided: UNDECIDED_CODES.includes(status.code),
   };
 }
 

@@ -77,26 +77,30 @@ function openSecrets({ flags }: Call, changes: readonly Change[]): SecretSink | 
   if (file !== undefined) return new FileSink(file);
   if (command !== undefined) return new CommandSink(command);
   throw unusable(
-    `${count} new keys, and nowhere to put their secrets: give --secrets-file or --secrets-command`,
+    `new keys (${count}), and nowhere to put their secrets: give --secrets-file or --secrets-command`,
   );
 }
 
-async function make(call: Call, difference: Difference): Promise<void> {
-  const { changes } = difference;
+/** Whoever ends the program early ends it after the changes under way and their secrets. */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+async function make(call: Call, { changes }: Difference): Promise<void> {
+  const api = await call.admin();
   const secrets = openSecrets(call, changes);
   const progress = new Progress(call.around.stderr, () => performance.now());
+  const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   try {
-    const api = await call.admin();
-    const show = (made: number) => progress.show('changes made', made, changes.length);
-    await carryOut({ api, changes, secrets, progress: show });
-  } catch (error) {
+    await carryOut({
+      ...{ api, changes, secrets, stop: stopping.signal },
+      serverFlags: call.connection.flagsAgain(),
+      progress: (made) => progress.show('changes made', made, changes.length),
+    });
+  } finally {
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
     progress.end();
-    // What failed first is what is told.
-    await secrets?.close().catch(() => {});
-    throw error;
   }
-  progress.end();
-  await secrets?.close();
 }
 
 function planForPrograms({ changes, kept }: Difference, isDryRun: boolean): JsonObject {
@@ -148,7 +152,8 @@ function addApplyItself(program: Command, around: Surroundings): void {
       if (!isDryRun && difference.changes.length > 0) {
         if (!flags.isOn('yes')) confirm(state, difference);
         await make(call, difference);
-        output.say(`${difference.changes.length} changes were made.`);
+        const count = difference.changes.length;
+        output.say(count === 1 ? '1 change was made.' : `${count} changes were made.`);
       }
       if (output.format !== 'table') output.value(planForPrograms(difference, isDryRun));
     },

@@ -2,9 +2,14 @@
 import { type Command, Option } from 'commander';
 import type { Api } from './api.ts';
 import { Connection } from './connection.ts';
-import { unusable } from './failure.ts';
+import { CommandFailure, unusable } from './failure.ts';
 import { FORMATS, type Format, Output } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
+
+/** A flag as people type it. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
 
 /** The flags of one call, by their names in camel case. */
 export class Flags {
@@ -42,7 +47,7 @@ export class Flags {
     if (text === undefined) return undefined;
     const value = Number(text);
     if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) {
-      throw unusable(`"${text}" is not a whole number from ${min} on`);
+      throw unusable(`${flagOf(name)}: "${text}" is not a whole number from ${min} on`);
     }
     return value;
   }
@@ -134,10 +139,26 @@ export function addCommand(parent: Command, around: Surroundings, spec: Spec): v
     const admin = () => connection.admin();
     try {
       await spec.run({ around, flags, output, connection, admin }, ...command.processedArgs);
+    } catch (error) {
+      throw hasRequestId(spec) ? advised(error) : error;
     } finally {
       connection.close();
     }
   });
+}
+
+function hasRequestId({ options = [] }: Spec): boolean {
+  return options.some(({ long }) => long === '--request-id');
+}
+
+/** Says how to find out what became of a request whose answer was lost. */
+function advised(error: unknown): unknown {
+  if (!(error instanceof CommandFailure) || error.undecidedRequest === undefined) return error;
+  const message =
+    `${error.message}\nIt may have been done all the same. The same command with --request-id ` +
+    `${error.undecidedRequest} tells, and does it if not.`;
+  const { exit, reason, cause } = error;
+  return new CommandFailure(exit, message, { cause, ...(reason !== undefined && { reason }) });
 }
 
 /** Adds a noun, to which its verbs are added. */

@@ -3,6 +3,7 @@ import { Api } from './api.ts';
 import { unusable } from './failure.ts';
 import { HttpClient } from './http.ts';
 import { type Login, loginFile, readLogins } from './login-file.ts';
+import { OPERATOR_PREFIX, refuseTypo } from './secret-form.ts';
 import { readFile, readSecret, type Surroundings } from './surroundings.ts';
 
 /** Where `propusk serve` has its internal listener when nobody says otherwise. */
@@ -38,6 +39,11 @@ export function nameOf(url: URL): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** A text as a shell reads it. */
+function quoted(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Where the commands of this call go. */
 export class Connection {
   readonly #around: Surroundings;
@@ -47,6 +53,15 @@ export class Connection {
   constructor(around: Surroundings, flags: ServerFlags) {
     this.#around = around;
     this.#flags = flags;
+  }
+
+  /** The flags that were given, for another command line; each after a blank. */
+  flagsAgain(): string {
+    const { server, tokenFile, caFile } = this.#flags;
+    const given = Object.entries({ server, 'token-file': tokenFile, 'ca-file': caFile });
+    return given
+      .map(([name, value]) => (value === undefined ? '' : ` --${name} ${quoted(value)}`))
+      .join('');
   }
 
   /** The admin API's address. */
@@ -109,11 +124,12 @@ export class Connection {
   async #givenToken(): Promise<string | undefined> {
     const { env } = this.#around;
     const what = "the operator's token";
-    if (this.#flags.tokenFile !== undefined) {
-      return readSecret(this.#around, this.#flags.tokenFile, what);
-    }
-    if (env.PROPUSK_TOKEN !== undefined) return env.PROPUSK_TOKEN;
-    const file = env.PROPUSK_TOKEN_FILE;
-    return file === undefined ? undefined : readSecret(this.#around, file, what);
+    const file =
+      this.#flags.tokenFile ??
+      (env.PROPUSK_TOKEN === undefined ? env.PROPUSK_TOKEN_FILE : undefined);
+    const token =
+      file === undefined ? env.PROPUSK_TOKEN : await readSecret(this.#around, file, what);
+    if (token !== undefined) refuseTypo(token, OPERATOR_PREFIX, what);
+    return token;
   }
 }

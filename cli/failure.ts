@@ -18,6 +18,10 @@ export const Exit = {
   UNAVAILABLE: 6,
   /** `apply` would delete more than it may without `--yes`; nothing was changed. */
   UNCONFIRMED: 7,
+  /** Something was made, or may have been, whose secret nobody has; the message names each. */
+  SECRETS_LOST: 8,
+  /** The holder of the token that `check` asks about may not do it. */
+  NOT_ALLOWED: 9,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];
 
@@ -26,11 +30,18 @@ export class CommandFailure extends Error {
   readonly exit: Exit;
   /** The server's stable reason, such as `VERSION_CONFLICT`; undefined where no server answered. */
   readonly reason: string | undefined;
+  /** The id of a request of which no answer tells whether it was done; undefined: one does. */
+  readonly undecidedRequest: string | undefined;
 
-  constructor(exit: Exit, message: string, options: { cause?: unknown; reason?: string } = {}) {
+  constructor(
+    exit: Exit,
+    message: string,
+    options: { cause?: unknown; reason?: string; undecidedRequest?: string } = {},
+  ) {
     super(message, { cause: options.cause });
     this.exit = exit;
     this.reason = options.reason;
+    this.undecidedRequest = options.undecidedRequest;
   }
 }
 

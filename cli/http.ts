@@ -23,6 +23,17 @@ export interface HttpRequest {
   readonly body?: string | undefined;
 }
 
+/** No answer came. */
+export class NoAnswer extends CommandFailure {
+  /** True where the server may have got the request, and done what it asks for. */
+  readonly isSent: boolean;
+
+  constructor(message: string, isSent: boolean, cause: unknown) {
+    super(Exit.UNAVAILABLE, message, { cause });
+    this.isSent = isSent;
+  }
+}
+
 /** Sends requests to one server. */
 export class HttpClient {
   readonly #base: URL;
@@ -47,7 +58,7 @@ export class HttpClient {
 
   /**
    * One request; answers of any status resolve.
-   * @throws CommandFailure UNAVAILABLE when no answer comes
+   * @throws NoAnswer
    */
   send({ verb, target, headers = {}, body }: HttpRequest): Promise<HttpAnswer> {
     const base = this.#base.pathname.replace(/\/$/, '');
@@ -69,7 +80,8 @@ export class HttpClient {
       timeout: ANSWER_MS_MAX,
     };
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => reject(this.#unreachable(error));
+      let isSent = false;
+      const fail = (error: Error) => reject(this.#unreachable(error, isSent));
       const request = this.#request(options, (answer) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
@@ -82,6 +94,14 @@ export class HttpClient {
         answer.on('end', () => {
           resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
         });
+      });
+      request.on('socket', (socket) => {
+        const send = () => {
+          isSent = true;
+        };
+        // Nothing goes out before there is a connection, and over TLS before the server is believed.
+        if (!socket.connecting) send();
+        else socket.once(this.#base.protocol === 'https:' ? 'secureConnect' : 'connect', send);
       });
       request.on('error', fail);
       request.on('timeout', () => {
@@ -96,11 +116,14 @@ export class HttpClient {
     this.#agent.destroy();
   }
 
-  #unreachable(error: Error): CommandFailure {
-    return new CommandFailure(
-      Exit.UNAVAILABLE,
-      `${this.#base.origin} cannot be reached: ${error.message || String(error)}`,
-      { cause: error },
-    );
+  #unreachable(error: Error, isSent: boolean): NoAnswer {
+    const what = isSent ? 'gave no answer' : 'cannot be reached';
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = message || code || String(error);
+    // Who is spoken to in TLS and does not know it answers something else, or hangs up.
+    const isForeign = code === 'ECONNRESET' || code === 'EPROTO' || code?.startsWith('ERR_SSL');
+    const isPlain = this.#base.protocol === 'https:' && !isSent && isForeign;
+    const hint = isPlain ? '; does it speak TLS? If not, its address begins with http:' : '';
+    return new NoAnswer(`${this.#base.origin} ${what}: ${why}${hint}`, isSent, error);
   }
 }

@@ -236,7 +236,9 @@ function addRotate(resource: Resource<typeof KeySchema>): void {
       const overlap = flags.text('overlap');
       const input = {
         id,
-        ...(overlap !== undefined && { overlap: durationFromMs(readDuration(overlap)) }),
+        ...(overlap !== undefined && {
+          overlap: durationFromMs(readDuration(overlap, '--overlap')),
+        }),
         version: versionOf(flags),
         requestId: requestIdOf(flags),
       };

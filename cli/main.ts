@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addAccount } from './account.ts';
 import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
+import { addCheck } from './check.ts';
 import { addClient } from './client.ts';
 import { addExplain } from './explain.ts';
 import { CommandFailure, Exit } from './failure.ts';
@@ -21,7 +22,7 @@ import { addUsage } from './usage.ts';
 
 const HELP = `
 Exit codes: 0 done, 1 failed, 2 unusable input, 3 refused, 4 not found, 5 conflict, 6 unreachable
-or unavailable, 7 apply needs --yes.
+or unavailable, 7 apply needs --yes, 8 a new secret is lost, 9 check: not allowed.
 Every command has its own help, with an example: propusk key create --help.`;
 
 const ON_ITS_MACHINE = 'On the machine of the server:';
@@ -49,7 +50,7 @@ export function makeProgram(around: Surroundings): Command {
   for (const add of [addClient, addAccount, addPlan, addSubscription, addKey, addSession]) {
     add(program, around);
   }
-  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addApply]) {
+  for (const add of [addOperator, addAudit, addUsage, addToken, addExplain, addCheck, addApply]) {
     add(program, around);
   }
   const audit = program.commands.find((noun) => noun.name() === 'audit');
@@ -91,13 +92,25 @@ export async function runIn(around: Surroundings, args: readonly string[]): Prom
     else await program.parseAsync(args, { from: 'user' });
     return Exit.OK;
   } catch (error) {
-    return exitOf(error, around);
+    return exitOf(error, around, helpOf(program, args));
   } finally {
     await written(around.stdout);
   }
 }
 
-function exitOf(error: unknown, { stderr }: Surroundings): number {
+/** The command line that shows the help of the command that the words name, as far as they do. */
+function helpOf(program: Command, words: readonly string[]): string {
+  let [command, line] = [program, 'propusk'];
+  for (const word of words) {
+    const found = command.commands.find((each) => each.name() === word);
+    if (found === undefined) break;
+    command = found;
+    line += ` ${word}`;
+  }
+  return `${line} --help`;
+}
+
+function exitOf(error: unknown, { stderr }: Surroundings, help: string): number {
   if (error instanceof CommandFailure) {
     stderr.write(`propusk: ${error.message}\n`);
     return error.exit;
@@ -106,12 +119,12 @@ function exitOf(error: unknown, { stderr }: Surroundings): number {
   if (error.exitCode === 0) return Exit.OK;
   // A noun without a verb shows its verbs, as an error.
   if (error.code === 'commander.help') {
-    stderr.write('propusk: that is not a whole command; see its --help\n');
+    stderr.write(`propusk: that is not a whole command; see ${help}\n`);
     return Exit.USAGE;
   }
   // A guess at what was meant comes on a line of its own.
   const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  stderr.write(`propusk: ${message}; see propusk --help\n`);
+  stderr.write(`propusk: ${message}; see ${help}\n`);
   return Exit.USAGE;
 }
 

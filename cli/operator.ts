@@ -137,6 +137,7 @@ function addCreate(resource: Resource<typeof OperatorSchema>): void {
     summary: 'make an operator; the token is shown once',
     examples: [
       'propusk operator create anna --name Anna --role operator --new-token-file anna.token',
+      'propusk operator create orders --name "Orders backend" --role service --new-token-file orders.token',
     ],
     options: [...contentOptions(), tokenFileOption(), requestIdOption()],
     asksAdmin: true,

@@ -14,14 +14,36 @@ const LEVELS = Object.keys(QuoteLevel).filter(
   (name) => Number.isNaN(Number(name)) && name !== 'UNSPECIFIED',
 ) as (keyof typeof QuoteLevel)[];
 
+/** A level by its name, with or without the prefix, in any case; undefined where it is none. */
+function levelNamed(text: string): QuoteLevel | undefined {
+  const wanted = text.toUpperCase().replace(/^QUOTE_LEVEL_/, '');
+  const name = LEVELS.find((each) => each === wanted);
+  return name && QuoteLevel[name];
+}
+
+/**
+ * Reads a level at which a market is to be seen.
+ * @throws CommandFailure USAGE
+ */
+export function readLevel(text: string): QuoteLevel {
+  const level = levelNamed(text);
+  if (level !== undefined && level !== QuoteLevel.ACCESS_FORBIDDEN) return level;
+  const names = LEVELS.filter((name) => name !== 'ACCESS_FORBIDDEN');
+  throw unusable(`"${text}" is none of ${names.join(', ')}`);
+}
+
+/** A level and its delay, such as `LAST_PRICE@15`. */
+export function showLevel(level: QuoteLevel, delayMinutes: number): string {
+  return `${QuoteLevel[level] ?? level}${delayMinutes === 0 ? '' : `@${delayMinutes}`}`;
+}
+
 /**
  * Reads `WHERE=LEVEL[@MINUTES]`.
  * @throws CommandFailure USAGE
  */
 export function readPermission(text: string): MDPermission {
   const [, worldwide, kind, place = '', name = '', minutes = '0'] = FORM.exec(text) ?? [];
-  const wanted = name.toUpperCase().replace(/^QUOTE_LEVEL_/, '');
-  const level = LEVELS.find((each) => each === wanted);
+  const level = levelNamed(name);
   if ((worldwide === undefined && kind === undefined) || level === undefined) {
     throw unusable(
       `"${text}" is not WHERE=LEVEL[@MINUTES], such as mic:XNAS=DEPTH_OF_BOOK or worldwide=LAST_PRICE@15; ` +
@@ -33,7 +55,7 @@ export function readPermission(text: string): MDPermission {
       ? { case: 'worldwide' as const, value: true }
       : { case: kind as 'mic' | 'country' | 'continent', value: place };
   return create(MDPermissionSchema, {
-    quoteLevel: QuoteLevel[level],
+    quoteLevel: level,
     delayMinutes: Number(minutes),
     condition: condition as MDPermission['condition'],
   });
@@ -43,6 +65,5 @@ export function readPermission(text: string): MDPermission {
 export function showPermission({ quoteLevel, delayMinutes, condition }: MDPermission): string {
   const where =
     condition.case === 'worldwide' ? 'worldwide' : `${condition.case}:${condition.value}`;
-  const delay = delayMinutes === 0 ? '' : `@${delayMinutes}`;
-  return `${where}=${QuoteLevel[quoteLevel] ?? quoteLevel}${delay}`;
+  return `${where}=${showLevel(quoteLevel, delayMinutes)}`;
 }

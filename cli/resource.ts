@@ -9,7 +9,7 @@ import {
 } from '@bufbuild/protobuf/wkt';
 import { type Command, Option } from 'commander';
 import type { Api } from './api.ts';
-import { addCommand, type Call, type Flags } from './command.ts';
+import { addCommand, type Call, type Flags, flagOf } from './command.ts';
 import { unusable } from './failure.ts';
 import { readInstant } from './instant.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -199,7 +199,7 @@ export function optional<K extends string, V>(name: K, value: V | undefined): { 
 export function instantOf({ flags, around }: Call, name: string): Timestamp | undefined {
   const text = flags.text(name);
   if (text === undefined || text === 'never') return undefined;
-  return timestampFromMs(readInstant(text, around.now()));
+  return timestampFromMs(readInstant(text, around.now(), flagOf(name)));
 }
 
 /** An instant for people; empty where there is none. */

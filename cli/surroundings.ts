@@ -17,7 +17,9 @@ export function readFile(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw unusable(`${file} cannot be read: ${(error as Error).message}`, error);
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const why = isAbsent ? 'there is no such file' : (error as Error).message;
+    throw unusable(`${file} cannot be read: ${why}`, error);
   }
 }
 

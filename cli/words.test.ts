@@ -21,7 +21,7 @@ test('an instant is a date, a date with its time, or so long from now', () => {
     ['+90s', '2027-01-31T12:01:30.000Z'],
   ];
   for (const [text, expected] of good) {
-    assert.equal(new Date(readInstant(text, now)).toISOString(), expected, text);
+    assert.equal(new Date(readInstant(text, now, '--until')).toISOString(), expected, text);
   }
   const bad = [
     '',
@@ -33,17 +33,17 @@ test('an instant is a date, a date with its time, or so long from now', () => {
     '2027-01-31T18:00',
   ];
   for (const text of [...bad, '+', '+1w', '-1d', '+99999999999d']) {
-    refuses(() => readInstant(text, now));
+    refuses(() => readInstant(text, now, '--until'));
   }
 });
 
 test('a duration has one unit', () => {
   assert.deepEqual(
-    ['90s', '15m', '12h', '30d'].map(readDuration),
+    ['90s', '15m', '12h', '30d'].map((text) => readDuration(text, '--overlap')),
     [90_000, 900_000, 43_200_000, 2_592_000_000],
   );
   for (const text of ['', '1', '1w', '1h30m', '-1d', '1.5h', '9'.repeat(30)]) {
-    refuses(() => readDuration(text));
+    refuses(() => readDuration(text, '--overlap'));
   }
 });
 

@@ -20,7 +20,10 @@ export function documentFlaws(root: string): string[] {
     ...numberedTwice(documents),
     ...flagFlaws(read('README.md')),
     ...errorFlaws(read('README.md'), read('src/domain/errors.ts')),
-    ...packageFlaws(read('docs/decisions/0005-dependencies.md'), JSON.parse(read('package.json'))),
+    ...packageFlaws(
+      read('docs/decisions/0005-dependencies.md'),
+      ['package.json', 'bench/peers/package.json'].map((file) => JSON.parse(read(file))),
+    ),
   ];
 }
 
@@ -74,10 +77,15 @@ function errorFlaws(readme: string, source: string): string[] {
 }
 
 /** Every dependency has a row with its version, and no row is left over. */
-function packageFlaws(text: string, manifest: Record<string, Record<string, string>>): string[] {
+function packageFlaws(
+  text: string,
+  manifests: readonly Record<string, Record<string, string>>[],
+): string[] {
   const kinds = ['dependencies', 'optionalDependencies', 'devDependencies'];
-  const wanted = kinds.flatMap((kind) =>
-    Object.entries(manifest[kind] ?? {}).map(([name, version]) => `| ${name} | ${version} |`),
+  const wanted = manifests.flatMap((manifest) =>
+    kinds.flatMap((kind) =>
+      Object.entries(manifest[kind] ?? {}).map(([name, version]) => `| ${name} | ${version} |`),
+    ),
   );
   const rows = [...text.matchAll(/^\| [@\w/.-]+ \| \d[\d.]* \|/gm)].map(([row]) => row);
   return [

@@ -85,11 +85,16 @@ const RULES: Readonly<Record<string, Rule>> = {
     types: ['grants', 'counters', 'pino'],
   },
   transport: {
-    all: ['pipeline', 'gen', 'domain/errors.ts', 'domain/network.ts', PROTOBUF, 'node:'],
+    all: [
+      ...['domain/errors.ts', 'domain/network.ts'],
+      ...['domain/path-template.ts', 'domain/request-target.ts'],
+      ...['pipeline', 'gen', PROTOBUF, 'node:'],
+    ],
     types: ['domain/proxies.ts'],
     // The page of documents that dev shows.
     addresses: ['swagger-ui-dist'],
   },
+  rules: { all: ['domain', 'gen', PROTOBUF, 'yaml'] },
   ops: { all: ['store', 'domain', 'node:', '@peculiar/x509', 'reflect-metadata'] },
   gen: { all: [PROTOBUF] },
   'setting.ts': { all: ['domain'] },
@@ -110,6 +115,7 @@ const RULES: Readonly<Record<string, Rule>> = {
         'venue',
         'service',
         'pipeline',
+        'rules',
       ],
       ...['ops', 'gen', PROTOBUF],
     ],

@@ -53,7 +53,9 @@ const ADDRESS: Texts = [
   ['8080', ':8080', 'host', 'host:', 'host:65536', 'host:x', '::1:80', '[::1]', 'a:1:2', 'a:-1'],
 ];
 
-/** For each setting that is no count. */
+const FROM_ZERO: Texts = ['0', 0, COUNTS.slice(1)];
+
+/** For each setting that is no count, or may be 0. */
 const TEXTS: Readonly<Record<string, Texts>> = {
   listen: ADDRESS,
   internalListen: ADDRESS,
@@ -81,6 +83,7 @@ const TEXTS: Readonly<Record<string, Texts>> = {
   shedFirst: ['Auth', ['Auth'], ['']],
   masterKeyFile: ['master.key', 'master.key', ['']],
   mics: ['mics.csv', 'mics.csv', ['']],
+  authzRules: ['rules.yaml', 'rules.yaml', ['']],
   tls: ['yes', true, TRUTHS],
   tlsName: ['example.org', 'example.org', ['']],
   tlsCert: ['c.pem', 'c.pem', ['']],
@@ -97,13 +100,15 @@ const TEXTS: Readonly<Record<string, Texts>> = {
     ['', 'proxy', '10.0.0.1/8', '10.0.0.0/33', '10.0.0.1:80', '[::1]', '*', '::1%lo'],
   ],
   deadlineMsMax: ['Auth=500', ['Auth=500'], ['']],
+  serviceCallsMax: FROM_ZERO,
+  checkCacheMsMax: FROM_ZERO,
   logLevel: ['warn', 'warn', ['', 'loud', 'INFO', 'trace']],
 };
 
-/** Limits are counts, all but one. */
+/** Limits are counts, where nothing else is said. */
 function textsOf({ name, row }: Row): Texts {
   const isCount = row.group === 'Limits:' && row.fallback !== undefined;
-  const texts = isCount ? (['20000', 20_000, COUNTS] as const) : TEXTS[name];
+  const texts = TEXTS[name] ?? (isCount ? (['20000', 20_000, COUNTS] as const) : undefined);
   assert.ok(texts, `${name} has no texts to be tested with`);
   return texts;
 }

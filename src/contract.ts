@@ -11,6 +11,13 @@ import { TokenReader } from './domain/token.ts';
 import { AuthService } from './gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from './gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
 import { OrdersService } from './gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
+import { AccessService } from './gen/propusk/access/v1/access_service_pb.js';
+import {
+  AccountRoutesService,
+  AssetRoutesService,
+  MarketDataRoutesService,
+  PublicRoutesService,
+} from './gen/propusk/routes/v1/routes_pb.js';
 import { SimulationService } from './gen/propusk/simulation/v1/simulation_service_pb.js';
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
@@ -19,7 +26,7 @@ import { openSigningKeys } from './ops/signing-keys.ts';
 import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
-import { type Registration, register, registerNone } from './pipeline/call.ts';
+import { type Registration, register, registerAllowed, registerNone } from './pipeline/call.ts';
 import { parseDeadline } from './pipeline/deadline.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
@@ -27,6 +34,9 @@ import type { Log } from './pipeline/log.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
 import { OperatorAccess } from './pipeline/operator-access.ts';
+import { readRules } from './rules/rules-file.ts';
+import { rulesService } from './rules/rules-service.ts';
+import { accessService } from './service/access.ts';
 import { authService } from './service/auth.ts';
 import { ordersService } from './service/orders.ts';
 import { simulationService } from './service/simulation.ts';
@@ -37,12 +47,17 @@ import { PaperVenue } from './venue/paper.ts';
 /** The public contract's services. */
 export const CONTRACT: readonly DescService[] = [AuthService, OrdersService, UsageMetricsService];
 
+/** The routes that proxies ask about beside the contract's own. */
+const ROUTES: readonly DescService[] = [
+  ...[PublicRoutesService, AccountRoutesService, MarketDataRoutesService, AssetRoutesService],
+];
+
 /** Settings that name methods, read; those that cannot be are sentences that say why. */
 function readWith<T extends object>(
   parse: (text: string, services: typeof CONTRACT) => T | string,
-): (texts: readonly string[]) => { good: T[]; flaws: string[] } {
-  return (texts) => {
-    const read = texts.map((text) => parse(text, CONTRACT));
+): (texts: readonly string[], services?: typeof CONTRACT) => { good: T[]; flaws: string[] } {
+  return (texts, services = CONTRACT) => {
+    const read = texts.map((text) => parse(text, services));
     return {
       good: read.filter((one) => typeof one !== 'string'),
       flaws: read.filter((one) => typeof one === 'string'),
@@ -52,8 +67,21 @@ function readWith<T extends object>(
 
 /** Reads `--fault`. */
 export const readFaults = readWith(parseFault);
-/** Reads `--limit`. */
-export const readLimits = readWith(parseLimit);
+/** Reads `--authz-rules`: the text of that file, if there is one. */
+export function readRulesFile(
+  text: string,
+  file: string,
+): { service: DescService; flaws: readonly string[] } {
+  const names = [...CONTRACT, ...ROUTES].flatMap(({ methods }) => methods.map(({ name }) => name));
+  const { rules, flaws } = readRules(text, file, new Set(names));
+  return { service: rulesService(rules), flaws };
+}
+
+const readLimitsOf = readWith(parseLimit);
+/** Reads `--limit`, which may name rules as well. */
+export function readLimits(texts: readonly string[], rules: readonly DescService[]) {
+  return readLimitsOf(texts, [...CONTRACT, ...ROUTES, ...rules]);
+}
 /** Reads `--deadline-ms-max`. */
 export const readDeadlines = readWith(parseDeadline);
 
@@ -88,6 +116,10 @@ export interface Contract {
   readonly simulation: readonly Registration[];
   /** What operators administer with. */
   readonly administration: readonly Registration[];
+  /** What backends ask. */
+  readonly access: readonly Registration[];
+  /** What proxies may ask about: what the first list knows the others do not. */
+  readonly rules: readonly (readonly Registration[])[];
   readonly admit: Admit;
   /** What metrics tell of it. */
   readonly sources: Pick<Sources, 'caches' | 'callers' | 'sharedCounters'>;
@@ -104,6 +136,8 @@ export interface ContractParts {
   readonly log: Log;
   /** Where the markets of MICs are. */
   readonly markets: Markets;
+  /** What the rules file says of routes, as services. */
+  readonly rules: readonly DescService[];
   /** Services beside the contract's own, for tests. */
   readonly extraServices: readonly Registration[];
   /** The program's own. */
@@ -112,7 +146,7 @@ export interface ContractParts {
 
 /** Puts the services together. */
 export async function makeContract(config: Config, parts: ContractParts): Promise<Contract> {
-  const { store, masterKey, clock, random, extraServices } = parts;
+  const { store, masterKey, clock, random, extraServices, markets, rules } = parts;
   const signingKeys = await openSigningKeys(store, masterKey, clock, random);
   const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
   const reader = new TokenReader(signingKeys);
@@ -124,20 +158,28 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const { openOrdersMax, accountOpenOrdersMax } = config;
   const bounds = { openOrdersMax, accountOpenOrdersMax };
   const venue = isPaper ? await PaperVenue.open({ store, clock, random, ...bounds }) : undefined;
-  const offered = CONTRACT.filter((service) => venue !== undefined || service !== OrdersService);
-  const limited = limitedMethods([...offered, ...extra], readLimits(config.limits).good);
+  // Also of what is not offered here: those who do may have proxies ask about it.
+  const limited = limitedMethods(
+    [...CONTRACT, ...extra, ...ROUTES, ...rules],
+    readLimits(config.limits, rules).good,
+  );
   const counters = await countersOf(config, parts);
   const keys = counters.of('key');
   const addresses = counters.of('address');
+  const services = counters.of('service');
   const quotas = new Quotas({
     keys,
     addresses,
+    services,
     methods: [...limited.values()],
     addressCallsMax,
+    serviceCallsMax: config.serviceCallsMax,
   });
-  const { markets, version } = parts;
+  const { version } = parts;
   const limitedNames = [...limited.values()].map(({ name }) => name);
   const known = { store, masterKey, clock, random, quotas, reader, grants };
+  const access = { admission, grants, markets, clock };
+  const { checkCacheMsMax } = config;
   const auth = { store, grants, admission, signingKey, sessionTtlSeconds, clock, random };
   return {
     registrations: [
@@ -152,6 +194,8 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
       ...known,
       ...{ markets, version, mode: config.mode, limitedMethods: limitedNames },
     }),
+    access: [register(AccessService, accessService({ ...access, checkCacheMsMax }))],
+    rules: [rules, [...ROUTES, OrdersService]].map((each) => each.map(registerAllowed)),
     simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
     close: async () => {
       await venue?.close();
@@ -159,13 +203,15 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     },
     admit: admitter({
       authenticator: new Authenticator(admission),
-      access: new Access({ admission, grants, clock }),
+      access: new Access({ admission, grants, markets }),
       limiter: new Limiter(quotas, limited),
       operatorAccess: new OperatorAccess({
         operators: new Operators({ store, masterKey, clock }),
         failures: counters.of('operator'),
         failuresMax: config.operatorFailuresMax,
       }),
+      // What drives the paper venue is no secret where there is nothing but trials.
+      openServices: config.mode === 'dev' ? [SimulationService] : [],
     }),
     sources: {
       caches: { tokens: admission.lookups, grants: grants.lookups },

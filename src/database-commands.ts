@@ -7,6 +7,7 @@ import { addPlaceOptions, ConfigError, type PlaceSettings, readPlace } from './c
 import { systemClock, systemRandom } from './domain/clock.ts';
 import { parseDuration } from './domain/duration.ts';
 import { AppError } from './domain/errors.ts';
+import { OPERATOR_LIFE_MS_MAX } from './domain/operator.ts';
 import { formatHead, readHeadFile, tellReport } from './ops/audit-report.ts';
 import { backUp, restore } from './ops/backup.ts';
 import { bootstrap } from './ops/bootstrap.ts';
@@ -62,7 +63,7 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
     example: `propusk bootstrap ${PRODUCTION} > owner.token`,
     options: [
       ['--name <name>', 'name of the owner', 'owner'],
-      ['--expires <duration>', 'how long the token works', '90d'],
+      ['--expires <duration>', 'how long the token works, at most 366d', '90d'],
       ['--another', 'make one although there is an owner already'],
     ],
     run: runBootstrap,
@@ -178,6 +179,12 @@ async function runBootstrap(place: PlaceSettings, flags: Flags): Promise<Done> {
   const lifeMs = parseDuration(String(expires));
   if (lifeMs === undefined || lifeMs === 0) {
     throw new ConfigError([`--expires: "${expires}" is not a duration, such as 90d`]);
+  }
+  if (lifeMs > OPERATOR_LIFE_MS_MAX) {
+    const days = OPERATOR_LIFE_MS_MAX / 86_400_000;
+    throw new ConfigError([
+      `--expires: "${expires}" is more than ${days}d, the most for an operator`,
+    ]);
   }
   if (name === '') throw new ConfigError(['--name: is empty']);
   const database = databaseOf(place);

@@ -22,6 +22,7 @@ import { RequestMemory } from './pipeline/request-memory.ts';
 import { Shed } from './pipeline/shed.ts';
 import type { Store } from './store/store.ts';
 import { Dispatch } from './transport/dispatch.ts';
+import { ForwardAuth } from './transport/forward-auth.ts';
 import { Health } from './transport/health.ts';
 import { Listener } from './transport/listener.ts';
 import { contractPages, healthPages, metricsPages, type PlainRoutes } from './transport/plain.ts';
@@ -68,20 +69,24 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
   const memory = new RequestMemory(config.bufferedBytesMax, config.bufferedBytesPerAddressMax);
   // One for all ports, so that what is refused for the sake of the whole counts the whole.
   const shed = shedOf(config, parts, memory, health);
-  const [pipeline, internalPipeline] = [services.public, services.internal].map(({ called }) =>
-    pipelineOf(config, parts, called, shed),
-  ) as [Pipeline, Pipeline];
+  const registrations = [services.public.called, services.internal.called, contract.rules.flat()];
+  const pipelines = registrations.map((called) => pipelineOf(config, parts, called, shed));
+  const [pipeline, internalPipeline, rulesPipeline] = pipelines as [Pipeline, Pipeline, Pipeline];
   let isServing = false;
   const healthy = healthPages({ isServing: () => isServing, ping: () => store.ping() });
   const measured = new Map([...healthy, ...metricsPages(() => metrics.page())]);
   const limits = { ...config, memory };
+  const proxies = new TrustedProxies(config.trustedProxies);
+  const rules = contract.rules.map(descriptors);
+  const forwardAuth = new ForwardAuth({ pipeline: rulesPipeline, rules, proxies });
   const listener = listenerOf(limits, tls, {
     pipeline,
     services: descriptors(services.public.called),
     plain: new Map([...(isDev ? measured : healthy), ...toldOf(services.public, parts, isDev)]),
     limits,
     corsOrigins: config.corsOrigins,
-    proxies: new TrustedProxies(config.trustedProxies),
+    proxies,
+    ...(isDev && { forwardAuth }),
   });
   metrics.show({
     ...contract.sources,
@@ -98,6 +103,8 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
         plain: new Map([...measured, ...toldOf(services.internal, parts, false)]),
         limits,
         corsOrigins: [],
+        proxies,
+        forwardAuth,
       });
   const internalPort = await (internal &&
     open(internal, '--internal-listen', config.internalListen));
@@ -114,7 +121,6 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
     health.setServing(false);
     // Those who watch the health hear of it before their streams end.
     await new Promise(setImmediate);
-    const pipelines = [pipeline, internalPipeline];
     for (const each of pipelines) each.drain();
     await listener.drain();
     const idle = Promise.all(pipelines.map((each) => each.idle()));
@@ -143,7 +149,7 @@ function servicesOf(
   health: Health,
 ): { public: Services; internal: Services } {
   // What exists for trials alone is for operators, where there is a public to keep it from.
-  const operators = [...contract.simulation, ...contract.administration];
+  const operators = [...contract.simulation, ...contract.administration, ...contract.access];
   const [outside, inside] = config.mode === 'dev' ? [operators, []] : [[], operators];
   const called = [...contract.registrations, ...outside, health.registration];
   const documented = [...CONTRACT, ...descriptors(outside)];

@@ -2,14 +2,21 @@
 import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import { type Config, ConfigError } from './config.ts';
-import { makeContract, readDeadlines, readFaults, readLimits, readShedFirst } from './contract.ts';
+import {
+  makeContract,
+  readDeadlines,
+  readFaults,
+  readLimits,
+  readRulesFile,
+  readShedFirst,
+} from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
 import { listen, type Ports } from './listen.ts';
 import { putDemoOperator } from './ops/bootstrap.ts';
 import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
-import { FileError, ownMasterKey, readMasterKey } from './ops/files.ts';
+import { FileError, ownMasterKey, readMasterKey, readNeeded } from './ops/files.ts';
 import { readMarkets } from './ops/markets.ts';
 import { checkMasterKey, databaseOf } from './ops/place.ts';
 import { retainAudit } from './ops/retention.ts';
@@ -67,6 +74,7 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   if (flaws.length > 0) throw new ConfigError(flaws);
   const masterKey = openMasterKey(config, random);
   const markets = readMarkets(config.mics);
+  const { services: rules } = openRules(config.authzRules);
   const tls = await openTls(config, clock);
   const database = databaseOf(config);
   const metrics = new Metrics();
@@ -86,7 +94,7 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     const operatorToken =
       config.mode === 'dev' ? await putDemoOperator(store, masterKey, clock.now()) : undefined;
     const { version } = PACKAGE;
-    const ofContract = { ...around, store, masterKey, markets, version };
+    const ofContract = { ...around, store, masterKey, markets, version, rules };
     const contract = await makeContract(config, ofContract);
     const parts = { ...around, store, contract, tls, metrics, version };
     const ports = await listen(config, parts).catch(async (error) => {
@@ -118,9 +126,11 @@ function retain(config: Config, { clock, log }: Surroundings, store: Store): () 
 /** What is wrong with settings, as only the parts that they are for can tell. */
 export function settingFlaws(settings: Partial<Config>): string[] {
   const { faults, limits, deadlineMsMax, shedFirst, masterKey } = settings;
+  const rules = openRules(settings.authzRules);
   const flaws = [
+    ...rules.flaws.map((flaw) => `--authz-rules: ${flaw}`),
     ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
-    ...readLimits(limits ?? []).flaws.map((flaw) => `--limit: ${flaw}`),
+    ...readLimits(limits ?? [], rules.services).flaws.map((flaw) => `--limit: ${flaw}`),
     ...readDeadlines(deadlineMsMax ?? []).flaws.map((flaw) => `--deadline-ms-max: ${flaw}`),
     ...readShedFirst(shedFirst ?? []).flaws.map((flaw) => `--shed-first: ${flaw}`),
   ];
@@ -128,6 +138,18 @@ export function settingFlaws(settings: Partial<Config>): string[] {
     flaws.push('PROPUSK_MASTER_KEY is neither 64 hex digits nor base64 of 32 bytes');
   }
   return flaws;
+}
+
+/** The rules of a file, if there is one, and what is wrong with them. */
+function openRules(file: string | null | undefined) {
+  if (file == null) return { services: [], flaws: [] };
+  try {
+    const { service, flaws } = readRulesFile(readNeeded(file, 'the rules file'), file);
+    return { services: [service], flaws };
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    return { services: [], flaws: [error.message] };
+  }
 }
 
 function openMasterKey(config: Config, random: Random): MasterKey {

@@ -77,7 +77,8 @@ function banner(config: Config, server: Server, readyMs: number): string {
   const scheme = server.tls === undefined ? 'http' : 'https';
   const { internalPort } = server;
   const { host } = config.internalListen ?? config.listen;
-  const inside = `Metrics: http://${host.includes(':') ? `[${host}]` : host}:${internalPort}/metrics\n`;
+  const internal = `http://${host.includes(':') ? `[${host}]` : host}:${internalPort}`;
+  const inside = `Administration: ${internal}\nMetrics: ${internal}/metrics\n`;
   const head =
     `Propusk ${config.mode} took ${readyMs} ms to start: ${scheme}://${authority}\n` +
     (internalPort === undefined ? '' : inside);

@@ -98,9 +98,18 @@ export function retention(value: string): number {
 
 /** A whole number, at least 1. */
 export function count(value: string): number {
+  return wholeNumber(value, 1);
+}
+
+/** The same where 0 means something: none at all, or without a limit. */
+export function countFromZero(value: string): number {
+  return wholeNumber(value, 0);
+}
+
+function wholeNumber(value: string, min: number): number {
   const number = Number(value);
-  if (/^\d+$/.test(value) && number > 0 && number <= 2 ** 31 - 1) return number;
-  throw new BadSetting(`"${value}" is not a whole number from 1 to ${2 ** 31 - 1}`);
+  if (/^\d+$/.test(value) && number >= min && number <= 2 ** 31 - 1) return number;
+  throw new BadSetting(`"${value}" is not a whole number from ${min} to ${2 ** 31 - 1}`);
 }
 
 /** Of a page, as browsers send it. */

@@ -3,6 +3,7 @@ import {
   address,
   count,
   countersUrl,
+  countFromZero,
   databaseUrl,
   flag,
   hostName,
@@ -20,8 +21,8 @@ function setting<const S extends Setting<unknown>>(row: S): S {
   return row;
 }
 
-function limit(flags: string, fallback: number, help: string) {
-  return { flags, fallback: String(fallback), help, group: 'Limits:', read: count };
+function limit(flags: string, fallback: number, help: string, read = count) {
+  return { flags, fallback: String(fallback), help, group: 'Limits:', read };
 }
 
 /** The table. A name ending in Ms is milliseconds, in Bytes bytes. */
@@ -94,6 +95,11 @@ export const SETTINGS = {
   mics: setting({
     flags: '--mics <file>',
     help: 'list of MICs and their countries (CSV of ISO 10383) that stands before the built-in one',
+    read: text,
+  }),
+  authzRules: setting({
+    flags: '--authz-rules <file>',
+    help: 'what proxies may ask about at /authz beside the routes of the contract (YAML or JSON)',
     read: text,
   }),
   tls: setting({
@@ -203,6 +209,18 @@ export const SETTINGS = {
     '--operator-failures-max <n>',
     20,
     "calls from one address in any 60 s that show no valid operator's token",
+  ),
+  serviceCallsMax: limit(
+    '--service-calls-max <n>',
+    0,
+    'calls of one service credential in any 60 s; 0: as many as it likes',
+    countFromZero,
+  ),
+  checkCacheMsMax: limit(
+    '--check-cache-ms-max <n>',
+    1000,
+    'time for which backends may keep the answer of a check; 0: none',
+    countFromZero,
   ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
   countersMsMax: limit('--counters-ms-max <n>', 20, 'time that a call waits for --counters'),

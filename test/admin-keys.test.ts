@@ -1,8 +1,11 @@
 /** Secrets of keys by the administration: made, imported, replaced, and from where they are used. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { type Timestamp, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
 import pino from 'pino';
 import { KeyService, Secret } from '../src/gen/propusk/admin/v1/key_service_pb.js';
+import { OperatorService } from '../src/gen/propusk/admin/v1/operator_service_pb.js';
+import { Role } from '../src/gen/propusk/contract/v1/contract_pb.js';
 import { AdministeredServer, Administrator, makeClient, makeKey } from './administration.ts';
 import { endOf, failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
@@ -22,6 +25,8 @@ const operator = scene.as('operator');
 const client = await makeClient(operator);
 const keys = KeyService.method;
 const HOUR = { seconds: 3600n };
+/** By then a renewal stream would have looked at the clock anyhow. */
+const ENDED_MS_MAX = 10_000;
 
 /** What a secret that nobody has is answered. */
 const unknown = (await failureOf(outside.rest1.auth('nothing'))).status;
@@ -77,6 +82,81 @@ test('the same request makes nothing twice, and does not show the secret again',
   assert.notEqual(nextDay.key?.id, first.key?.id);
 });
 
+test('the same request is known though what it made has changed, or is gone', async () => {
+  const { ALREADY_SHOWN } = Secret;
+  const id = `k${unique()}`;
+  const expiresAt = timestampFromMs(clock.now() + 60_000);
+  const created = {
+    key: { id, clientId: client.id, allAccounts: true, expiresAt },
+    requestId: unique(),
+  };
+  const first = await operator.call(keys.createKey, created);
+  const rotated = { id, version: first.key?.version ?? 0n, requestId: unique() };
+  const second = await operator.call(keys.rotateKey, rotated);
+  const imported = {
+    key: { clientId: client.id, allAccounts: true },
+    ...{ secret: unique() + unique() + unique(), requestId: unique() },
+  };
+  const third = await operator.call(keys.importKey, imported);
+  const statuses = async (each: Administrator) => {
+    const [again, turned] = [
+      await each.call(keys.createKey, created),
+      await each.call(keys.rotateKey, rotated),
+    ];
+    assert.deepEqual([again.secret, again.secretStatus], ['', ALREADY_SHOWN]);
+    assert.deepEqual([turned.secret, turned.secretStatus], ['', ALREADY_SHOWN]);
+    assert.deepEqual(again.key, await each.call(keys.getKey, { id }));
+    assert.deepEqual(turned.key, again.key);
+    return again.key;
+  };
+  const over = async (check: (each: Administrator) => Promise<void>) => {
+    for (const each of scene.inside.all) await check(scene.as('operator', each));
+  };
+  // The version that the rotation was meant for is not there any more, by the rotation itself.
+  await over(async (each) => assert.deepEqual(await statuses(each), second.key));
+  clock.offsetMs += 61_000;
+  // Expired: it could be neither made so now nor rotated.
+  await over(async (each) => void (await statuses(each)));
+  await operator.call(keys.revokeKey, { id });
+  await over(async (each) => assert.ok((await statuses(each))?.revokedAt));
+  await operator.call(keys.deleteKey, { id });
+  await operator.call(keys.deleteKey, { id: third.id });
+  await over(async (each) => {
+    for (const [method, request] of [
+      [keys.createKey, created],
+      [keys.rotateKey, rotated],
+    ] as const) {
+      const failure = await failureOf(each.call(method as typeof keys.createKey, request as never));
+      assert.equal(failure.reason, 'RESOURCE_NOT_FOUND');
+      assert.match(failure.message, new RegExp(`same request .*key ${id}, .*secret was shown`));
+    }
+    const failure = await failureOf(each.call(keys.importKey, imported));
+    assert.equal(failure.reason, 'RESOURCE_NOT_FOUND');
+    assert.ok(!failure.message.includes('shown'), 'it was the caller who showed it');
+  });
+});
+
+test('the same request for an operator is known past the end that it asked for', async () => {
+  const { createOperator, rotateOperatorToken } = OperatorService.method;
+  const owner = scene.as('owner');
+  const requestId = unique();
+  const expiresAt = timestampFromMs(clock.now() + 60_000);
+  const created = { operator: { role: Role.VIEWER, expiresAt }, requestId };
+  const { operator: made } = await owner.call(createOperator, created);
+  const rotated = { id: made?.id ?? '', expiresAt, requestId: `${requestId}2` };
+  await owner.call(rotateOperatorToken, rotated);
+  clock.offsetMs += 61_000;
+  for (const each of scene.inside.all.map((one) => scene.as('owner', one))) {
+    for (const again of [
+      await each.call(createOperator, created),
+      await each.call(rotateOperatorToken, rotated),
+    ]) {
+      assert.deepEqual([again.token, again.secretStatus], ['', Secret.ALREADY_SHOWN]);
+      assert.equal(again.operator?.id, made?.id);
+    }
+  }
+});
+
 test('a rotation ends the secret before at once, or when its overlap is over', async () => {
   const { id, secret } = await makeKey(operator, client.id);
   const token = await outside.rest1.auth(secret);
@@ -108,6 +188,30 @@ test('a rotation without an overlap leaves the tokens, and ends the renewal by t
   const renewed = outside.grpc.renewal(successor);
   await renewed.next();
   await renewed.return();
+});
+
+test('renewal by the secret before ends when its overlap is over, and so does sign-in', async () => {
+  for (const each of outside.streaming) {
+    const { id, secret } = await makeKey(operator, client.id);
+    const streams = [each.renewal(secret)];
+    await streams[0]?.next();
+    const overlap = { seconds: 2n };
+    const { key, secret: successor } = await operator.call(keys.rotateKey, { id, overlap });
+    const endsAtMs = Number(timestampMs(key?.previousSecretEndsAt as Timestamp));
+    // One that began after the rotation ends as well.
+    streams.push(each.renewal(secret));
+    await streams[1]?.next();
+    const renewed = each.renewal(successor);
+    await renewed.next();
+    for (const stream of streams) {
+      assert.deepEqual((await endOf(stream)).status, unknown, each.name);
+      assert.ok(clock.now() >= endsAtMs, 'not before');
+      assert.ok(clock.now() < endsAtMs + ENDED_MS_MAX, 'and soon');
+    }
+    await assertUnknown(secret);
+    await renewed.return();
+    await outside.rest1.auth(successor);
+  }
 });
 
 test('a key that is revoked or over gets no new secret', async () => {

@@ -9,14 +9,22 @@ import {
   type ServerReflectionResponse,
 } from '../src/gen/grpc/reflection/v1/reflection_pb.js';
 import { AuthService } from '../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import { AccessService } from '../src/gen/propusk/access/v1/access_service_pb.js';
 import { ClientService } from '../src/gen/propusk/admin/v1/client_service_pb.js';
 import { AdministeredServer, Administrator } from './administration.ts';
 import { type Client, failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { startHere } from './start.ts';
 
-const NAMES = ADMINISTRATION.map(({ typeName }) => typeName);
-const METHODS = ADMINISTRATION.flatMap(({ methods }) => methods) as DescMethodUnary[];
+/** What operators call, and what backends do. */
+const SERVICES = [...ADMINISTRATION, AccessService];
+const NAMES = SERVICES.map(({ typeName }) => typeName);
+const METHODS = SERVICES.flatMap(({ methods }) =>
+  methods.filter(({ methodKind }) => methodKind === 'unary'),
+) as DescMethodUnary[];
+
+/** Some of their paths. */
+const PATHS = ['/admin/v1/keys/{id}:rotate', '/access/v1/check'];
 
 /** The services that a port tells of by reflection. */
 async function servicesListed(client: Client): Promise<string[]> {
@@ -49,8 +57,8 @@ test('the public port of serve has none of it', async () => {
     headers: { authorization: operators.owner.token },
   });
   assert.equal(list.status, 404);
-  assert.ok(!(await servicesListed(outside.grpc)).some((name) => name.startsWith('propusk.admin')));
-  assert.ok(!(await pathsOf(server.port)).some((path) => path.startsWith('/admin')));
+  assert.ok(!(await servicesListed(outside.grpc)).some((name) => name.startsWith('propusk.')));
+  assert.ok(!(await pathsOf(server.port)).some((path) => /^\/(admin|access)/.test(path)));
   for (const name of NAMES) assert.equal((await failureOf(outside.grpc.check(name))).code, 5);
 });
 
@@ -66,7 +74,7 @@ test('the internal port of serve has it, tells of it, and has nothing of the con
   for (const name of NAMES) assert.ok(listed.includes(name), name);
   assert.ok(!listed.some((name) => name.startsWith('grpc.tradeapi')));
   const paths = await pathsOf(server.internalPort);
-  assert.ok(paths.includes('/admin/v1/keys/{id}:rotate'));
+  for (const path of PATHS) assert.ok(paths.includes(path), path);
   assert.ok(!paths.some((path) => path.startsWith('/v1/sessions')));
 });
 
@@ -89,7 +97,8 @@ test('the one port of dev has it beside the contract, for operators alone', asyn
   }
   const listed = await servicesListed(four.grpc);
   for (const name of NAMES) assert.ok(listed.includes(name), name);
-  assert.ok((await pathsOf(server.port)).includes('/admin/v1/keys/{id}:rotate'));
+  const paths = await pathsOf(server.port);
+  for (const path of PATHS) assert.ok(paths.includes(path), path);
 });
 
 test('guesses are limited by the address that they come from', async () => {

@@ -17,6 +17,7 @@ import { formatSecret } from '../src/domain/secret.ts';
 import { signToken } from '../src/domain/token.ts';
 import { openSigningKeys } from '../src/ops/signing-keys.ts';
 import { openSqlite } from '../src/store/sqlite/sqlite.ts';
+import { check, checkStream } from './access-scene.ts';
 import { failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { headersOf, PREFACE, pseudo } from './http2-frames.ts';
@@ -99,6 +100,24 @@ test('refused calls, in their messages and metadata', async () => {
       const word = (where: string) => make(`${where}, ${client.name}`);
       await failureOf(client.renewal(word('renewal')).next());
       await failureOf(client.check(word('health')));
+    }
+  }
+});
+
+test('checks of tokens, answered and refused', async () => {
+  const operator = plant('the operator token', /pop_\w{26,}/.exec(banner)?.[0] ?? assert.fail());
+  for (const client of four.all) {
+    const good = plant(`a good token that is checked, ${client.name}`, await client.auth(chosen));
+    assert.ok((await check(client, operator, { token: good })).allowed);
+    for (const make of both) {
+      const word = (where: string) => make(`${where} of a check, ${client.name}`);
+      const answer = await check(client, operator, { token: word('token') });
+      assert.equal(answer.refusal, 'TOKEN_INVALID');
+      await failureOf(check(client, word('operator'), { token: good }));
+      await failureOf(check(client, operator, { token: good, mic: word('mic') }));
+      await failureOf(check(client, operator, { token: good, accountId: ` ${word('account')}` }));
+      if (!client.hasStreams) continue;
+      await Array.fromAsync(checkStream(client, operator, { token: word('token of a stream') }));
     }
   }
 });

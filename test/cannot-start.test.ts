@@ -68,6 +68,30 @@ test('faults that name nothing, all told', async () => {
   assert.match(lines[1] ?? '', /^--fault: .*names no method/);
 });
 
+test('rules that cannot be used, all told with the limits that name none', async () => {
+  const file = path.join(temporaryFolder(), 'rules.yaml');
+  const rule = (name: string, more: string) => `  - {name: ${name}, method: GET, ${more}}\n`;
+  const good = rule('News', 'path: "/news/{id}", requires: token');
+  const bad =
+    rule('Bars', 'path: /bars, requires: token') + rule('Move', 'path: /move, requires: trade');
+  writeFileSync(file, `version: 1\nrules:\n${good}${bad}`);
+  const limits = ['--limit=News=5', '--limit=Bars=5', '--limit=Old=5'];
+  const lines = await refusal(dev(temporaryFolder(), `--authz-rules=${file}`, ...limits));
+  assert.deepEqual(
+    lines.map((line) => line.replace(file, 'FILE').slice(0, 60)),
+    [
+      '--authz-rules: FILE:4: rule Bars: its name is taken, and with it the limit'.slice(0, 60),
+      '--authz-rules: FILE:5: rule Move: requires trade, so its path'.slice(0, 60),
+      '--limit: "Old=5" names no method; there are Auth, TokenDetails'.slice(0, 60),
+    ],
+  );
+  const nowhere = path.join(temporaryFolder(), 'none.yaml');
+  await assertRefused(
+    dev(temporaryFolder(), `--authz-rules=${nowhere}`),
+    /^--authz-rules: the rules file cannot be read: ENOENT/,
+  );
+});
+
 test('an address that is not here', async () => {
   const args = dev(temporaryFolder(), '--listen=192.0.2.1:0');
   await assertRefused(args, /^--listen 192\.0\.2\.1:0: this machine has no such address$/);

@@ -297,6 +297,56 @@ suite('exit codes', () => {
     assert.match(stderr, /client\.id/, 'the field is named');
   });
 
+  test('come with what to do, in words', async () => {
+    const inside = `127.0.0.1:${server.server.internalPort}`;
+    const outside = `http://127.0.0.1:${server.server.port}`;
+    const { token } = server.operators.owner;
+    const good = owner.file('good.token', token);
+    const typo = owner.file(
+      'typo.token',
+      `${token.slice(0, -1)}${token.endsWith('a') ? 'b' : 'a'}`,
+    );
+    const cases: [line: string, code: number, expected: RegExp][] = [
+      ['key', 2, /see propusk key --help/],
+      ['key lst', 2, /Did you mean list\?.* see propusk key --help/],
+      ['kye list', 2, /Did you mean key\?.* see propusk --help/],
+      ['client get', 2, /'id'; see propusk client get --help/],
+      ['apply', 2, /see propusk apply --help/],
+      ['client list --limit 0', 2, /--limit: "0" is not a whole number/],
+      ['audit list --since yesterday', 2, /--since: "yesterday" is not an instant/],
+      ['key rotate k --overlap long', 2, /--overlap: "long" is not a duration/],
+      ['key rotate k --overlap 99d', 2, /^propusk: overlap is not from 0 to 30 days \(\w+\)\n$/],
+      [`client list --token-file ${typo}`, 2, /the operator's token has a typo/],
+      [
+        'client list --token-file /nowhere/x',
+        2,
+        /\/nowhere\/x cannot be read: there is no such file/,
+      ],
+      ['client create x --output xml', 2, /--output: "xml" is none of table, json, yaml/],
+      [`login ${outside} --token-file ${good}`, 4, /administration on its internal port/],
+      [`login https://${inside} --token-file ${good}`, 6, /does it speak TLS\?.* http:/],
+      ['status --server http://127.0.0.1:1', 2, /not logged in to http:\/\/127.0.0.1:1/],
+    ];
+    for (const [line, code, expected] of cases) {
+      const ran = await owner.run(line.split(' '));
+      assert.deepEqual([ran.code, ran.stdout], [code, ''], `${line}: ${ran.stderr}`);
+      assert.match(ran.stderr, expected, line);
+    }
+    const secretless = [
+      'key',
+      'create',
+      '--client',
+      'c',
+      '--all-accounts',
+      '--secret-file',
+      '/nowhere/s',
+    ];
+    assert.match((await owner.run(secretless)).stderr, /there is no such folder/);
+    const help = await runProgram(['help', 'key', 'rotate']);
+    assert.deepEqual([help.code, help.stdout.slice(0, 25)], [0, 'Usage: propusk key rotate']);
+    assert.match((await runProgram(['help', 'serve'])).stdout, /--internal-listen/);
+  });
+
   test('and the program itself ends with them', async () => {
     const env = { ...owner.env, PROPUSK_OUTPUT: 'json' };
     const good = await runProgram(['status'], { env });

@@ -120,6 +120,10 @@ test('the first owner is made once, its token told once and kept as an HMAC', as
   assert.match(again.stderr, /^propusk: there is an owner already: owner \(\S+\); .* --another/);
   assert.equal((await command('bootstrap --another --name second', env)).code, 0);
   assert.match(await refusal(command('bootstrap --expires soon', env)), /--expires: "soon" is not/);
+  assert.match(
+    await refusal(command('bootstrap --expires 367d', env)),
+    /--expires: "367d" is more than 366d/,
+  );
 
   const masterKey = new MasterKey(Buffer.from(SERVE_MASTER_KEY, 'hex'));
   const store = await openSqlite(`sqlite:${file}`);
@@ -235,7 +239,41 @@ test('a copy that is not ours, damaged or tampered with is not restored', async 
   tamper(copy, `UPDATE audit SET actor = 'nobody' WHERE sequence = 2`);
   assert.match(await refusal(on(`restore ${copy}`)), /does not verify: entry 2 .* --unverified/);
   assert.deepEqual(readFileSync(databaseIn(folder)), before);
-  assert.equal((await on(`restore ${copy} --unverified`)).code, 0);
+  const taken = await on(`restore ${copy} --unverified`);
+  assert.equal(taken.code, 0);
+  assert.match(
+    taken.out,
+    /TAKEN THOUGH ITS AUDIT LOG DOES NOT VERIFY:\n {2}entry 2 is not as it was/,
+  );
+  assert.match(taken.out, /\npropusk audit verify goes on saying so\n/);
+  assert.match(
+    (await on('audit verify')).out,
+    /^the audit log does NOT verify:\n {2}entry 2 is not/,
+  );
+});
+
+test('a database whose log has lost its head comes back by its own backup', async () => {
+  const { folder, secret } = await usedFolder();
+  const on = onFolder(folder);
+  const head = path.join(temporaryFolder(), 'head.json');
+  writeFileSync(head, (await on('audit head')).out);
+  tamper(databaseIn(folder), `UPDATE audit_point SET sequence = 3 WHERE name = 'head'`);
+  const copy = path.join(temporaryFolder(), 'copy.db');
+  await on(`backup ${copy}`);
+  assert.match(await refusal(on(`restore ${copy}`)), /does not verify: the head .* --unverified/);
+  const { code, out } = await on(`restore ${copy} --unverified`);
+  assert.equal(code, 0);
+  assert.match(out, /what was there before is \S+propusk\.db\.before-\S+\n/);
+  assert.match(out, /DOES NOT VERIFY:\n {2}the head of the log was changed/);
+  assert.match(out, /it begins anew after entry \d+:\n {2}entries up to \d+ are kept, and whether/);
+  const verified = await on('audit verify');
+  assert.deepEqual([verified.code, verified.out.slice(0, 22)], [0, 'the audit log verifies']);
+  assert.match(verified.out, /\n\d+ older entries are not chained: nothing is known about them\n$/);
+  const since = await on(`audit verify --since ${head}`);
+  assert.deepEqual([since.code, /the log is another than the one/.test(since.out)], [1, true]);
+  await using server = await startHere(['--data', folder]);
+  assert.ok(await tokenOf({ url: server.url, secret }));
+  assert.equal((await on('audit verify')).code, 0);
 });
 
 test('a damaged database is put aside, and the copy put in its place', async () => {
@@ -316,7 +354,7 @@ test('a database of an older version goes on, its old entries counted and not ve
     INSERT INTO api_key VALUES ('k', 'c', 'key', 'mac', 1, 0, NULL, NULL);
     INSERT INTO session VALUES ('s', 'k', 'c', '', '', 1, ${Date.now() + 1_000_000}, NULL);
     INSERT INTO audit (at_ms, actor, action, target, remote_address, detail)
-    VALUES (${Date.now()}, 'propusk', 'records.put', 'all', '', '{}'), (${Date.now()}, 'key:k', 'session.create', 's', '', '{}');`);
+    VALUES (${Date.now()}, 'propusk', 'records.put', 'all', '', '{}'), (${Date.now()}, 'key:k', 'session.create', 'session:s', '', '{}');`);
   db.close();
   const on = onFolder(folder);
   assert.match(await refusal(on('audit head')), /at version 3, not \d+; run propusk migrate first/);
@@ -333,5 +371,8 @@ test('a database of an older version goes on, its old entries counted and not ve
   const { code, out } = await on('audit verify');
   assert.equal(code, 0, out);
   assert.match(out, /verifies: entries 3 to \d+\n2 older entries are not chained/);
+  // What was there when the log began is held to it from then on.
+  tamper(file, `UPDATE client SET name = 'Somebody' WHERE id = 'c'`);
+  assert.match((await on('audit verify')).out, /client c is not as entry \d+ says/);
   assert.ok(readMasterKey(path.join(folder, 'master.key')));
 });

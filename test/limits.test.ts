@@ -92,6 +92,14 @@ test('headers, metadata and GetUsageMetrics tell the same figures at each step',
 
 const ORDERS = [
   ...['PlaceOrder', 'CancelOrder', 'GetOrders', 'GetOrder', 'SubscribeOrders', 'SubscribeTrades'],
+  // Not offered here, and counted where proxies ask about it.
+  'PlaceSLTPOrder',
+];
+
+/** What proxies ask about. */
+const ROUTES = [
+  ...['ChangeAccount', 'GetAccount', 'Bars', 'LatestTrades', 'LastQuote', 'OrderBook'],
+  ...['Assets', 'Exchanges'],
 ];
 
 test('GetUsageMetrics tells every method that has a limit, its own call counted', async () => {
@@ -113,6 +121,7 @@ test('GetUsageMetrics tells every method that has a limit, its own call counted'
       quota('SubscribeJwtRenewal', '200', now),
       ...ORDERS.map((name) => quota(name, '200', now)),
       quota('GetUsageMetrics', '199', soon),
+      ...ROUTES.map((name) => quota(name, '200', now)),
     ].map((each) => ({ ...each, reset_time: each.reset_time.replace('.000Z', 'Z') })),
   });
 });

@@ -5,6 +5,7 @@ import { MasterKey } from '../src/domain/master-key.ts';
 import { OrderStatus } from '../src/gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
 import { SimulationService } from '../src/gen/propusk/simulation/v1/simulation_service_pb.js';
 import type { Server } from '../src/main.ts';
+import { putOperator } from './administration.ts';
 import { endOf, failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { METHODS, secretOf, setPrice, Trader } from './orders.ts';
@@ -83,7 +84,22 @@ test('with --orders paper they are, and prices are set on the internal port alon
     assert.equal((await trader.get(orderId)).status, OrderStatus.NEW);
     const document = await (await fetch(`http://127.0.0.1:${server.port}/openapi.json`)).text();
     assert.ok(!document.includes('imulation'));
-    for (const client of inside.all) await setPrice(client, 'SBER@MISX', '250.5');
+    const [viewer, operator] = await Promise.all([
+      putOperator(server, 'viewer'),
+      putOperator(server, 'operator'),
+    ]);
+    for (const client of inside.all) {
+      for (const [token, reason] of [
+        [undefined, 'OPERATOR_TOKEN_INVALID'],
+        [SECRET, 'OPERATOR_TOKEN_INVALID'],
+        [viewer.token, 'ROLE_INSUFFICIENT'],
+      ] as const) {
+        const failure = await failureOf(setPrice(client, 'SBER@MISX', '250.5', token));
+        assert.equal(failure.reason, reason, client.name);
+      }
+    }
+    assert.equal((await trader.get(orderId)).status, OrderStatus.NEW);
+    for (const client of inside.all) await setPrice(client, 'SBER@MISX', '250.5', operator.token);
     assert.equal((await trader.get(orderId)).status, OrderStatus.FILLED);
     // Nothing else is called there.
     for (const client of inside.all) {

@@ -115,8 +115,17 @@ export async function next<T>(answers: AsyncIterator<T, void>): Promise<T> {
   return value as T;
 }
 
-/** Sets the last price of a symbol on the paper venue. */
-export async function setPrice(client: Client, symbol: string, price: string): Promise<void> {
+/**
+ * Sets the last price of a symbol on the paper venue.
+ * @param token of an operator, where one is asked for
+ */
+export async function setPrice(
+  client: Client,
+  symbol: string,
+  price: string,
+  token?: string,
+): Promise<void> {
   const request = { symbol, price: { value: price } };
-  await client.call(SimulationService.method.setPrice, request);
+  const options = token === undefined ? {} : { metadata: { authorization: token } };
+  await client.call(SimulationService.method.setPrice, request, options);
 }

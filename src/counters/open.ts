@@ -6,7 +6,7 @@ import { SharedCounters } from './shared.ts';
 import { type Change, Valkey } from './valkey.ts';
 
 /** Who is counted, and under which name in Valkey. */
-export type Kind = 'key' | 'address' | 'operator';
+export type Kind = 'key' | 'address' | 'service' | 'operator';
 
 /** Counters that tell how many callers this process holds. */
 export type SizedCounters = Counters & { readonly size: number };

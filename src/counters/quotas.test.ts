@@ -13,8 +13,10 @@ function make() {
   return new Quotas({
     keys: counters(),
     addresses: counters(),
+    services: counters(),
     methods: [AUTH, DETAILS],
     addressCallsMax: 4,
+    serviceCallsMax: 2,
   });
 }
 

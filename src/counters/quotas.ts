@@ -13,7 +13,7 @@ export interface LimitedMethod {
 
 /** What is left of one limit. */
 export interface Quota extends Usage {
-  /** The method's name, or ADDRESS_QUOTA. */
+  /** The method's name, ADDRESS_QUOTA or SERVICE_QUOTA. */
   readonly name: string;
 }
 
@@ -25,16 +25,22 @@ export interface Taken extends Quota {
 
 /** The name of what callers who show no key have, all methods together. */
 export const ADDRESS_QUOTA = 'address';
+/** The name of what a service credential has, all methods for such together. */
+export const SERVICE_QUOTA = 'service';
 
 export interface QuotasOptions {
   /** Calls of keys. */
   readonly keys: Counters;
   /** Calls that no key can be found for; apart, so that they take no room from the keys. */
   readonly addresses: Counters;
+  /** Calls of service credentials; apart for the same reason. */
+  readonly services: Counters;
   /** Those that have a limit. */
   readonly methods: readonly LimitedMethod[];
   /** Calls in any window from one address that show no key. */
   readonly addressCallsMax: number;
+  /** Calls in any window of one service credential; 0: as many as it likes. */
+  readonly serviceCallsMax: number;
 }
 
 export class Quotas {
@@ -57,6 +63,14 @@ export class Quotas {
     const { addresses, addressCallsMax } = this.#options;
     const usage = await addresses.take(networkOf(address), addressCallsMax);
     return usage === 'full' ? usage : { name: ADDRESS_QUOTA, ...usage };
+  }
+
+  /** The same for a call of a service credential; undefined where those have no limit. */
+  async takeOfService(operatorId: string): Promise<Taken | 'full' | undefined> {
+    const { services, serviceCallsMax } = this.#options;
+    if (serviceCallsMax === 0) return undefined;
+    const usage = await services.take(operatorId, serviceCallsMax);
+    return usage === 'full' ? usage : { name: SERVICE_QUOTA, ...usage };
   }
 
   /** What a key has left of each method. */

@@ -22,6 +22,12 @@ export interface ChainPoint {
 /** Which point it is, so that none passes for another. */
 export type PointName = 'head' | 'checkpoint';
 
+/**
+ * What a point is sealed as. A `whole` checkpoint is one after which the log tells of every resource
+ * that there is; a `checkpoint` is one of a log from before that was so.
+ */
+export type SealName = PointName | 'whole';
+
 /** A point that only the holder of the key could name. */
 export interface SealedPoint extends ChainPoint {
   readonly mac: string;
@@ -45,14 +51,27 @@ export function entryMac(key: KeyObject, previous: string, entry: ChainedEntry):
   return macOf(key, 'entry', content);
 }
 
-export function sealPoint(key: KeyObject, name: PointName, point: ChainPoint): SealedPoint {
+export function sealPoint(key: KeyObject, name: SealName, point: ChainPoint): SealedPoint {
   const { writer, sequence, hash } = point;
   return { writer, sequence, hash, mac: macOf(key, name, [writer, sequence, hash]) };
 }
 
 /** True when this key sealed the point under this name. */
-export function isSealed(key: KeyObject, name: PointName, point: SealedPoint): boolean {
+export function isSealed(key: KeyObject, name: SealName, point: SealedPoint): boolean {
   return isSame(point.mac, sealPoint(key, name, point).mac);
+}
+
+/** What a checkpoint was sealed as; undefined when this key did not seal it. */
+export function checkpointSeal(
+  key: KeyObject,
+  point: SealedPoint,
+): 'whole' | 'checkpoint' | undefined {
+  return (['whole', 'checkpoint'] as const).find((name) => isSealed(key, name, point));
+}
+
+/** Vouches for what must not be told, such as the HMACs of secrets: `what` says whose. */
+export function digestOf(key: KeyObject, what: string, content: readonly string[]): string {
+  return macOf(key, 'digest', [what, ...content]);
 }
 
 /** Compares in a time that tells nothing about the content. */

@@ -76,6 +76,8 @@ const TABLE = {
   ROLE_INSUFFICIENT: { code: Code.PERMISSION_DENIED },
   /** An operator would take away its own rights. */
   OPERATOR_IS_CALLER: { code: Code.FAILED_PRECONDITION },
+  /** Nobody would be left who can administer operators. */
+  LAST_OWNER: { code: Code.FAILED_PRECONDITION },
   /** The key is revoked or has expired, so it gets no new secret. */
   KEY_NOT_ACTIVE: { code: Code.FAILED_PRECONDITION },
   /** To be created, and there is one with this id already. */

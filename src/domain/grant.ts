@@ -29,6 +29,8 @@ export interface Grant {
   readonly callsMax: Readonly<Record<string, number>>;
   /** From where the key may sign in and have its tokens renewed; none: from everywhere. */
   readonly sourceNetworks: readonly string[];
+  /** When the secret before the newest one ends, milliseconds; null where there is none. */
+  readonly previousSecretEndsAtMs: number | null;
   /** When this grant changes by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
 }
@@ -61,6 +63,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
     callsMax: key.callsMax,
     sourceNetworks: key.sourceNetworks,
+    previousSecretEndsAtMs: key.previousSecretEndsAtMs,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),
   };
 }
@@ -80,15 +83,25 @@ export function checkAccount(grant: Grant, accountId: string): void {
  */
 export function checkTrade(grant: Grant, accountId: string): void {
   checkAccount(grant, accountId);
-  if (grant.keyReadonly) {
-    throw new AppError(
-      'READONLY_SESSION',
-      'the session is readonly; sign in with a key that trades',
-    );
-  }
+  if (grant.keyReadonly) throw readonlySession();
   if (grant.readonlyAccountIds.includes(accountId)) {
     throw new AppError('READONLY_ACCOUNT', 'the account is readonly; trade on another');
   }
+}
+
+/**
+ * Lets the holder of a grant trade, on whichever account.
+ * @throws AppError READONLY_SESSION, also where every account is readonly
+ */
+export function checkTradeSomewhere(grant: Grant): void {
+  if (grant.readonly) throw readonlySession();
+}
+
+function readonlySession(): AppError {
+  return new AppError(
+    'READONLY_SESSION',
+    'the session is readonly; sign in with a key that trades',
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What makes an order: every rule that a broker checks before it takes one. */
-import type { Random } from './clock.ts';
+import { idOf, type Random } from './clock.ts';
 import { DECIMAL_RULE, parseDecimal } from './decimal.ts';
 import type { FieldViolation } from './errors.ts';
 import {
@@ -102,7 +102,7 @@ export function checkOrder(request: OrderRequest, random: Random): CheckedOrder 
 }
 
 function newClientOrderId(random: Random): string {
-  return random(CLIENT_ORDER_ID_BYTES).toString('base64url');
+  return idOf(random(CLIENT_ORDER_ID_BYTES));
 }
 
 /** True when both ask for the same, so that one is a retry of the other. */

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSymbol } from './symbol.ts';
+import { isSymbol, micOf } from './symbol.ts';
 
 test('a symbol is a ticker at a market', () => {
   const good = ['SBER@MISX', 'SiH7@RTSX', 'BRK.B@XNYS', 'T@XNYS', 'RU000A0JX0J2@MISX'];
   good.push('USD/RUB_TOM@MISX', '^SPX@_SPBZ', 'GAZP-3.27@RTSX', 'AAPL@#RBRD', '700@XHKG');
   for (const text of good) assert.ok(isSymbol(text), text);
+});
+
+test('a symbol tells its market', () => {
+  assert.equal(micOf('SBER@MISX'), 'MISX');
+  assert.equal(micOf('AAPL@#RBRD'), '#RBRD');
+  for (const text of ['', 'SBER', 'SBER@', 'A@MISX@XNYS', '@MISX'])
+    assert.equal(micOf(text), undefined);
 });
 
 test('anything else is none', () => {

@@ -13,3 +13,8 @@ const SYMBOL = /^[A-Za-z0-9._/+\-=&^#!:$]{1,32}@[#_]?[A-Z0-9]{4}$/;
 export function isSymbol(text: string): boolean {
   return SYMBOL.test(text);
 }
+
+/** The MIC of a symbol; undefined for what is none. */
+export function micOf(symbol: string): string | undefined {
+  return isSymbol(symbol) ? symbol.slice(symbol.lastIndexOf('@') + 1) : undefined;
+}

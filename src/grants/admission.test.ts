@@ -28,6 +28,7 @@ const GRANT: Grant = {
   permissions: [],
   callsMax: {},
   sourceNetworks: [],
+  previousSecretEndsAtMs: null,
   changesAtMs: Number.POSITIVE_INFINITY,
 };
 

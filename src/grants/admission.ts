@@ -43,8 +43,15 @@ export class Admission {
    * @throws AppError TOKEN_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
   async ofToken(token: string): Promise<Caller> {
+    return this.ofGenuine(this.claimsOf(token));
+  }
+
+  /**
+   * Who shows a token that says this. Its time, its session and its key are looked at.
+   * @throws AppError TOKEN_INVALID
+   */
+  async ofGenuine(claims: Claims): Promise<Caller> {
     const { grants, clock } = this.#options;
-    const claims = this.#claimsOf(token);
     const held = grants.of(claims.keyId);
     const grant = held instanceof Promise ? await held : held;
     // After the wait: what happened meanwhile counts.
@@ -63,14 +70,19 @@ export class Admission {
     return this.#callerOf(claims, held instanceof Promise ? await held : held);
   }
 
+  /** What a secret is known by. */
+  macOf(secret: string): string {
+    return this.#options.masterKey.macOfSecret(secret);
+  }
+
   /**
    * Whose secret this is.
    * @param from the address that it is shown from
    * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
   async ofSecret(secret: string, from: string): Promise<Caller> {
-    const { store, masterKey, clock } = this.#options;
-    const keyId = await store.keyIdOfSecret(masterKey.macOfSecret(secret), clock.now());
+    const { store, clock } = this.#options;
+    const keyId = await store.keyIdOfSecret(this.macOf(secret), clock.now());
     if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
     const grant = await this.ofKey(keyId);
     if (!isSourceAllowed(grant.sourceNetworks, from)) throw refuseSecret('SOURCE_NOT_ALLOWED');
@@ -88,16 +100,11 @@ export class Admission {
     return grant;
   }
 
-  #callerOf(claims: Claims, grant: Grant | undefined): Caller {
-    const isRevoked = this.#options.grants.isSessionRevoked(claims.sessionId);
-    const knownKey = knownKeyOf(claims.keyId, grant);
-    if (isRevoked) throw refuseToken('SESSION_REVOKED', knownKey);
-    if (grant === undefined) throw refuseToken('KEY_UNKNOWN', knownKey);
-    if (grant.refusal !== null) throw refuseToken(grant.refusal, knownKey);
-    return { claims, grant };
-  }
-
-  #claimsOf(token: string): Claims {
+  /**
+   * What a genuine token says, also one that is not good any more.
+   * @throws AppError TOKEN_INVALID
+   */
+  claimsOf(token: string): Claims {
     const known = this.#genuine.get(token);
     if (known !== undefined) {
       this.lookups.hits++;
@@ -112,6 +119,15 @@ export class Admission {
     }
     this.#genuine.set(token, claims);
     return claims;
+  }
+
+  #callerOf(claims: Claims, grant: Grant | undefined): Caller {
+    const isRevoked = this.#options.grants.isSessionRevoked(claims.sessionId);
+    const knownKey = knownKeyOf(claims.keyId, grant);
+    if (isRevoked) throw refuseToken('SESSION_REVOKED', knownKey);
+    if (grant === undefined) throw refuseToken('KEY_UNKNOWN', knownKey);
+    if (grant.refusal !== null) throw refuseToken(grant.refusal, knownKey);
+    return { claims, grant };
   }
 }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../domain/clock.ts';
 import { type Grant, grantOf } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
+import { type Looker, lookAgain } from './look-again.ts';
 
 export interface GrantsOptions {
   readonly store: Store;
@@ -86,6 +87,11 @@ export class Grants {
         if (watching?.size === 0) this.#watchers.delete(name);
       }
     };
+  }
+
+  /** Looks at once, and again whenever what the watched may do may have changed; the result ends it. */
+  attend(watched: Watched, looker: Looker): () => void {
+    return lookAgain(this.#clock, (listener) => this.watch(watched, listener), looker);
   }
 
   async #load(keyId: string): Promise<Grant | undefined> {

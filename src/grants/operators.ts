@@ -1,22 +1,39 @@
-/** From the token that an operator shows to who it is. */
+/**
+ * From the token that an operator shows to who it is: held in memory, and dropped when the store tells
+ * of a change.
+ */
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import type { Operator } from '../domain/model.ts';
-import type { Store, Stored } from '../store/store.ts';
+import type { Change, Store, Stored } from '../store/store.ts';
+import { type Looker, lookAgain } from './look-again.ts';
+
+/** Operators held at most; the oldest goes first. */
+const OPERATORS_CACHED_MAX = 10_000;
 
 export interface OperatorsOptions {
   readonly store: Store;
   readonly masterKey: MasterKey;
   readonly clock: Pick<Clock, 'now'>;
+  /** Operators held at most, where it is not as many as the program holds. */
+  readonly cachedMax?: number;
 }
 
-/** Looks each up anew: what is taken from an operator is gone with its next call. */
+/** What is taken from an operator is gone with its next call. */
 export class Operators {
   readonly #options: OperatorsOptions;
+  /** By the HMAC of the token. Tokens that are nobody's are looked up each time. */
+  readonly #byMac = new Map<string, Stored<Operator>>();
+  readonly #macOfId = new Map<string, string>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+  /** Counts changes, so that a look-up under way cannot bring back what a change has dropped. */
+  #generation = 0;
 
+  /** Starts to follow the store. */
   constructor(options: OperatorsOptions) {
     this.#options = options;
+    options.store.subscribe((change) => this.#apply(change));
   }
 
   /** What an operator's token is known by. */
@@ -25,32 +42,72 @@ export class Operators {
   }
 
   /**
-   * Whose token has this HMAC.
+   * Whose token has this HMAC, as it is now. No promise when it is held.
    * @throws AppError OPERATOR_TOKEN_INVALID, the same whatever is wrong; the log's reason tells
    */
-  async ofMac(tokenMac: string): Promise<Stored<Operator>> {
-    const id = await this.#options.store.operatorIdOfToken(tokenMac);
-    return this.#find(id, tokenMac);
+  ofMac(tokenMac: string): Stored<Operator> | Promise<Stored<Operator>> {
+    const held = this.#byMac.get(tokenMac);
+    return held === undefined ? this.#load(tokenMac) : this.#good(held);
   }
 
-  /**
-   * Who showed a token that was good, as it is now.
-   * @throws AppError OPERATOR_TOKEN_INVALID
-   */
-  again({ id, tokenMac }: Operator): Promise<Stored<Operator>> {
-    return this.#find(id, tokenMac);
+  /** Looks at once, and again whenever what the operator may do may have changed; the result ends it. */
+  attend({ id }: Operator, looker: Looker): () => void {
+    return lookAgain(this.#options.clock, (listener) => this.#watch(id, listener), looker);
   }
 
-  async #find(id: string | undefined, tokenMac: string): Promise<Stored<Operator>> {
-    const { store, clock } = this.#options;
-    const operator = id === undefined ? undefined : await store.get('operator', id);
-    // Its token may have been replaced meanwhile.
-    if (operator?.tokenMac !== tokenMac) throw refuse('OPERATOR_UNKNOWN');
+  async #load(tokenMac: string): Promise<Stored<Operator>> {
+    const { store } = this.#options;
+    for (;;) {
+      const generation = this.#generation;
+      const id = await store.operatorIdOfToken(tokenMac);
+      const operator = id === undefined ? undefined : await store.get('operator', id);
+      if (generation !== this.#generation) continue;
+      // Its token may have been replaced between the two.
+      if (operator?.tokenMac !== tokenMac) throw refuse('OPERATOR_UNKNOWN');
+      this.#hold(operator);
+      return this.#good(operator);
+    }
+  }
+
+  #good(operator: Stored<Operator>): Stored<Operator> {
     if (operator.revokedAtMs !== null) throw refuse('OPERATOR_REVOKED');
-    if (operator.expiresAtMs !== null && operator.expiresAtMs <= clock.now()) {
+    if (operator.expiresAtMs !== null && operator.expiresAtMs <= this.#options.clock.now()) {
       throw refuse('OPERATOR_EXPIRED');
     }
     return operator;
+  }
+
+  #hold(operator: Stored<Operator>): void {
+    this.#drop(operator.id);
+    if (this.#byMac.size >= (this.#options.cachedMax ?? OPERATORS_CACHED_MAX)) {
+      const [oldest] = this.#macOfId.keys();
+      if (oldest !== undefined) this.#drop(oldest);
+    }
+    this.#byMac.set(operator.tokenMac, operator);
+    this.#macOfId.set(operator.id, operator.tokenMac);
+  }
+
+  #drop(id: string): void {
+    const mac = this.#macOfId.get(id);
+    if (mac === undefined) return;
+    this.#macOfId.delete(id);
+    this.#byMac.delete(mac);
+  }
+
+  #watch(id: string, listener: () => void): () => void {
+    const watching = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, watching.add(listener));
+    return () => {
+      watching.delete(listener);
+      if (watching.size === 0 && this.#watchers.get(id) === watching) this.#watchers.delete(id);
+    };
+  }
+
+  #apply(change: Change): void {
+    if (change.kind !== 'operator') return;
+    this.#generation++;
+    this.#drop(change.operatorId);
+    for (const listener of [...(this.#watchers.get(change.operatorId) ?? [])]) listener();
   }
 }
 

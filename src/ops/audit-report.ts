@@ -38,6 +38,7 @@ export function tellReport({
   faults,
   entries,
   unchained,
+  untold,
   checkpoint,
   head,
 }: AuditReport): string[] {
@@ -50,6 +51,11 @@ export function tellReport({
   else lines.push(`the audit log verifies: entries ${checkpoint + 1} to ${head.sequence}`);
   if (unchained > 0) {
     lines.push(`${unchained} older entries are not chained: nothing is known about them`);
+  }
+  if (untold > 0) {
+    lines.push(
+      `${untold} resources are older than the entries that are kept: nothing is known about them`,
+    );
   }
   return lines;
 }

@@ -5,7 +5,8 @@ import type { AuditEntry } from '../domain/model.ts';
 import { happenedAfter } from '../store/sqlite/audit-reads.ts';
 import { verifyAudit } from '../store/sqlite/audit-verify.ts';
 import type { Connection } from '../store/sqlite/connection.ts';
-import { backUpFile, look, reportOf, restoreFile } from '../store/sqlite/maintenance.ts';
+import { backUpFile, look, reportOf } from '../store/sqlite/maintenance.ts';
+import { restoreFile } from '../store/sqlite/restore.ts';
 import { fileOf } from '../store/sqlite/sqlite.ts';
 import { StoreError } from '../store/store.ts';
 import { messageOf } from './files.ts';
@@ -33,40 +34,66 @@ export async function restore(
   const database = databaseOf(place);
   const masterKey = masterKeyOf(place);
   let gap: string[] = [];
-  const aside = await restoreFile(copy, database, masterKey.auditKey, (db, current) => {
+  let faults: readonly string[] = [];
+  const done = await restoreFile(copy, database, masterKey.auditKey, (db, current) => {
     const end = judgeCopy(db, copy, masterKey, isUnverified);
+    faults = end.faults;
     gap = gapSince(end, current);
     return restored(end, clock.now());
   });
+  const { aside, begunAfter } = done;
   return [
     `${fileOf(database)} is now what ${copy} holds`,
     ...(aside === undefined ? [] : [`what was there before is ${aside}`]),
     ...gap,
+    ...unverified(faults, begunAfter),
     'all sessions are revoked, also those that the copy does not know: everybody signs in again',
     'take a new head: propusk audit head',
   ];
 }
 
+/** What it means that a copy was taken whose log does not verify. */
+function unverified(faults: readonly string[], begunAfter: number | undefined): string[] {
+  if (faults.length === 0) return [];
+  const found = [
+    'TAKEN THOUGH ITS AUDIT LOG DOES NOT VERIFY:',
+    ...faults.map((fault) => `  ${fault}`),
+  ];
+  if (begunAfter === undefined) return [...found, 'propusk audit verify goes on saying so'];
+  return [
+    ...found,
+    `nothing can go on from such a log, so it begins anew after entry ${begunAfter}:`,
+    `  entries up to ${begunAfter} are kept, and whether they were changed nobody can find any more`,
+    '  clients, keys, operators and all else count as what the copy holds: look through them',
+    '  to audit verify --since, heads from before are those of another log',
+  ];
+}
+
 /** Where a copy's log ends. */
 interface End {
+  /** Of the log; none unless the copy is to be taken all the same. */
+  readonly faults: readonly string[];
   readonly writer: string;
   readonly sequence: number;
   readonly atMs: number | undefined;
 }
 
 function judgeCopy(db: Connection, copy: string, masterKey: MasterKey, isUnverified: boolean): End {
-  const { damages, masterKeyCheck, head, newestAtMs } = reportOf(db);
+  const { damages, masterKeyCheck, head, newestAtMs, newestSequence } = reportOf(db);
   const [damage] = damages;
   if (damage !== undefined) throw new StoreError(`${copy} is damaged: ${damage}`);
   if (masterKeyCheck === undefined || !masterKey.matches(masterKeyCheck)) {
     throw otherMasterKey(copy);
   }
-  const [fault] = verifyAudit(db, masterKey.auditKey).faults;
+  const { faults } = verifyAudit(db, masterKey.auditKey);
+  const [fault] = faults;
   if (fault !== undefined && !isUnverified) {
     const advice = 'another copy may be better; --unverified takes it all the same';
     throw new StoreError(`the audit log of ${copy} does not verify: ${fault}; ${advice}`);
   }
-  return { writer: head?.writer ?? '', sequence: head?.sequence ?? 0, atMs: newestAtMs };
+  // A head that was changed says nothing about where the log ends.
+  const sequence = fault === undefined ? (head?.sequence ?? 0) : newestSequence;
+  return { faults, writer: head?.writer ?? '', sequence, atMs: newestAtMs };
 }
 
 function restored({ sequence, atMs: copyEndsAtMs }: End, atMs: number): AuditEntry {

@@ -2,6 +2,7 @@
 import { type Clock, newId, type Random } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import type { Operator } from '../domain/model.ts';
+import { isOwnerAt } from '../domain/operator.ts';
 import { formatSecret } from '../domain/secret.ts';
 import { type Store, StoreError } from '../store/store.ts';
 
@@ -57,10 +58,7 @@ async function workingOwner(store: Store, atMs: number): Promise<Operator | unde
   let afterId = '';
   for (;;) {
     const page = await store.list('operator', { afterId, limit: PAGE });
-    const found = page.find(
-      ({ role, revokedAtMs, expiresAtMs }) =>
-        role === 'owner' && revokedAtMs === null && (expiresAtMs === null || expiresAtMs > atMs),
-    );
+    const found = page.find((each) => isOwnerAt(each, atMs));
     if (found !== undefined || page.length < PAGE) return found;
     afterId = page.at(-1)?.id ?? '';
   }

@@ -31,9 +31,10 @@ export async function pruneOnce(
   let entries = 0;
   for (;;) {
     // The first of them says that it is done.
-    const pruned = await store.pruneAudit(untilMs, ENTRIES_AT_ONCE, entries ? undefined : audit);
+    const note = entries === 0 ? audit : undefined;
+    const pruned = await store.pruneAudit(untilMs, ENTRIES_AT_ONCE, atMs, note);
     entries += pruned;
-    if (pruned < ENTRIES_AT_ONCE || isStopped()) return entries;
+    if (pruned === 0 || isStopped()) return entries;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }

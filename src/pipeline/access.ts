@@ -3,8 +3,11 @@
  * looked at with every call, and watched while a stream is open.
  */
 import { type DescMethod, getOption, type Message } from '@bufbuild/protobuf';
-import type { Clock } from '../domain/clock.ts';
-import { checkAccount, checkTrade, type Grant } from '../domain/grant.ts';
+import { refuseFields } from '../domain/errors.ts';
+import { checkAccount, checkMarketData, checkTrade, type Grant } from '../domain/grant.ts';
+import { isMic, type Markets, MIC_RULE } from '../domain/mic.ts';
+import type { QuoteLevel } from '../domain/permission.ts';
+import { micOf, SYMBOL_RULE } from '../domain/symbol.ts';
 import type { Claims } from '../domain/token.ts';
 import {
   method as methodContract,
@@ -12,16 +15,13 @@ import {
 } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
-import type { Call } from './call.ts';
+import type { AccessTo, Call } from './call.ts';
 import { asAppError } from './status.ts';
-
-/** How often a stream looks at the wall clock, which a timer would not see step. */
-const CLOCK_LOOK_MS = 15_000;
 
 export interface AccessOptions {
   readonly admission: Admission;
   readonly grants: Grants;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly markets: Pick<Markets, 'find'>;
 }
 
 export class Access {
@@ -36,14 +36,15 @@ export class Access {
    * then on ended, with the error that a new one would meet, as soon as its caller may no longer have
    * it. That the token ends does not end it.
    * @param request the message; of a stream of messages, which names no account, the stream
-   * @throws AppError TOKEN_INVALID, ACCOUNT_NOT_IN_TOKEN, READONLY_SESSION or READONLY_ACCOUNT
+   * @throws AppError TOKEN_INVALID, ACCOUNT_NOT_IN_TOKEN, READONLY_SESSION, READONLY_ACCOUNT,
+   * QUOTE_LEVEL_TOO_LOW or ACCESS_FORBIDDEN; INVALID_REQUEST where the request names no market
    */
   async check(call: Call, method: DescMethod, request: object): Promise<void> {
     const claims = call.caller?.claims;
     if (claims === undefined) throw new Error(`${method}: its callers show no token`);
     const look = async (): Promise<Caller> => {
       const caller = await this.#options.admission.ofClaims(claims);
-      checkHeld(method, request, caller.grant);
+      call.access = this.#held(method, request, caller.grant);
       return caller;
     };
     // Once more after the head: the request may have taken its time to arrive.
@@ -52,34 +53,39 @@ export class Access {
   }
 
   #watch(call: Call, claims: Claims, check: () => Promise<Caller>): void {
-    const { grants, clock } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const look = () => {
-      check().then(
-        ({ grant }) => {
-          clearTimeout(timer);
-          if (call.ended !== undefined || grant.changesAtMs === Number.POSITIVE_INFINITY) return;
-          const restMs = Math.max(grant.changesAtMs - clock.now(), 1);
-          timer = setTimeout(look, Math.min(restMs, CLOCK_LOOK_MS));
-        },
-        (error) => call.end(asAppError(error)),
-      );
-    };
-    const unwatch = grants.watch(claims, look);
-    call.onEnd(() => {
-      clearTimeout(timer);
-      unwatch();
+    // At once, too: for what changed since the check.
+    const end = this.#options.grants.attend(claims, {
+      look: async () => (await check()).grant.changesAtMs,
+      failed: (error) => call.end(asAppError(error)),
     });
-    // What changed since the check and before the watch.
-    look();
+    call.onEnd(end);
+  }
+
+  #held(method: DescMethod, request: object, grant: Grant): AccessTo | undefined {
+    const { access, quoteLevel } = getOption(method, methodContract);
+    if (access === Needed.UNSPECIFIED) return undefined;
+    if (access === Needed.MARKET_DATA) {
+      const market = this.#options.markets.find(micNamed(method, request));
+      // The levels of the two contracts have the same numbers.
+      return { permission: checkMarketData(grant, market, quoteLevel as number as QuoteLevel) };
+    }
+    const { accountId } = request as Message & { accountId?: unknown };
+    if (typeof accountId !== 'string') throw new Error(`${method}: its request names no account`);
+    if (access === Needed.TRADE) checkTrade(grant, accountId);
+    else checkAccount(grant, accountId);
+    return { accountId };
   }
 }
 
-function checkHeld(method: DescMethod, request: object, grant: Grant): void {
-  const { access } = getOption(method, methodContract);
-  if (access === Needed.UNSPECIFIED) return;
-  const { accountId } = request as Message & { accountId?: unknown };
-  if (typeof accountId !== 'string') throw new Error(`${method}: its request names no account`);
-  if (access === Needed.TRADE) checkTrade(grant, accountId);
-  else checkAccount(grant, accountId);
+/** The MIC of the market whose data a request is about. */
+function micNamed(method: DescMethod, request: object): string {
+  const { symbol, mic } = request as Message & { symbol?: unknown; mic?: unknown };
+  if (typeof symbol === 'string') {
+    const found = micOf(symbol);
+    if (found !== undefined) return found;
+    throw refuseFields([{ field: 'symbol', description: SYMBOL_RULE }]);
+  }
+  if (typeof mic !== 'string') throw new Error(`${method}: its request names no market`);
+  if (isMic(mic)) return mic;
+  throw refuseFields([{ field: 'mic', description: MIC_RULE }]);
 }

@@ -2,7 +2,9 @@
  * Before a service hears of a call: who makes it, is it one too many, what does it ask, and may its
  * caller do that.
  */
-import type { DescMethod, Message } from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
+import type { Operator } from '../domain/model.ts';
+import { Role } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
@@ -28,13 +30,22 @@ export interface AdmitParts {
   readonly access: Access;
   readonly limiter: Limiter;
   readonly operatorAccess: OperatorAccess;
+  /** Services that anyone may call here, whatever the contract says: none but for trials. */
+  readonly openServices: readonly DescService[];
+}
+
+/** True for programs at what is there for programs: what they may ask how often is a setting. */
+function isService({ role }: Operator, method: DescMethod): boolean {
+  return role === 'service' && roleNeeded(method) === Role.SERVICE;
 }
 
 /** Lets in whom the contract lets in, as often as it does. */
-export function admitter({ authenticator, access, limiter, operatorAccess }: AdmitParts): Admit {
+export function admitter(parts: AdmitParts): Admit {
+  const { authenticator, access, limiter, operatorAccess, openServices } = parts;
   return async (call, method, read) => {
-    if (roleNeeded(method) !== undefined) {
+    if (roleNeeded(method) !== undefined && !openServices.includes(method.parent)) {
       const operator = await operatorAccess.check(call, method);
+      if (isService(operator, method)) await limiter.countService(call, operator);
       const request = await read();
       // Once more: the request may have taken its time to arrive.
       await operatorAccess.checkAgain(call, method, operator);

@@ -1,19 +1,22 @@
 /** One call as the pipeline and the services see it, whatever protocol brought it. */
-import type {
-  DescMethod,
-  DescMethodBiDiStreaming,
-  DescMethodClientStreaming,
-  DescMethodServerStreaming,
-  DescMethodUnary,
-  DescService,
-  Message,
-  MessageShape,
+import {
+  create,
+  type DescMethod,
+  type DescMethodBiDiStreaming,
+  type DescMethodClientStreaming,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type DescService,
+  type Message,
+  type MessageShape,
 } from '@bufbuild/protobuf';
 import type { AppError } from '../domain/errors.ts';
 import type { Operator } from '../domain/model.ts';
+import type { Permission } from '../domain/permission.ts';
 import type { Caller } from '../grants/admission.ts';
 
-export type Protocol = 'rest' | 'grpc' | 'grpc-web';
+/** `forward-auth`: a proxy asks about a request that it has, and another answers it. */
+export type Protocol = 'rest' | 'grpc' | 'grpc-web' | 'forward-auth';
 
 /** What is known of a call when its head has been read, before its body. */
 export interface CallHead {
@@ -33,6 +36,14 @@ export interface CallHead {
 /** A name and a value; `-bin` names carry base64. */
 export type Metadata = [name: string, value: string];
 
+/** What a caller was found to hold. */
+export interface AccessTo {
+  /** The account that the request is about. */
+  readonly accountId?: string;
+  /** What shows the market that the request is about. */
+  readonly permission?: Permission;
+}
+
 /** One call under way. */
 export class Call {
   readonly head: CallHead;
@@ -40,6 +51,8 @@ export class Call {
   readonly requestId: string;
   /** Who calls; undefined where the contract asks nobody, and until it is known. */
   caller: Caller | undefined;
+  /** What access was looked at for; undefined where the contract asks for none, and until it was. */
+  access: AccessTo | undefined;
   /** The operator who calls; undefined where the contract asks for none, and until it is known. */
   operator: Operator | undefined;
   /** The caller's limit and what is left of it; sent with every answer, also one of trailers only. */
@@ -142,6 +155,12 @@ export function register<S extends DescService>(
 /** A service that is in the contract, and has nothing behind it here. */
 export function registerNone(service: DescService): Registration {
   return { service, impl: Object.fromEntries(service.methods.map((m) => [m.localName, null])) };
+}
+
+/** A service whose methods are rules alone: who is let in is answered that, and nothing is done. */
+export function registerAllowed(service: DescService): Registration {
+  const allow = (method: DescMethod) => () => create(method.output);
+  return { service, impl: Object.fromEntries(service.methods.map((m) => [m.localName, allow(m)])) };
 }
 
 /** False for a service that has nothing behind it here. */

@@ -2,6 +2,7 @@
 import { type DescMethod, type DescService, getOption } from '@bufbuild/protobuf';
 import type { LimitedMethod, Quota, Quotas, Taken } from '../counters/quotas.ts';
 import { AppError, Code } from '../domain/errors.ts';
+import type { Operator } from '../domain/model.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
 import { method as methodContract } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
@@ -71,6 +72,17 @@ export class Limiter {
   }
 
   /**
+   * Counts a call of a service credential, where those have a limit.
+   * @throws AppError as `count` does
+   */
+  async countService(call: Call, { id, name }: Operator): Promise<void> {
+    const taken = await this.#quotas.takeOfService(id);
+    if (taken === undefined) return;
+    const refusal = note(call, taken, `calls of the service credential ${name || id}`);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /**
    * Counts a call that was refused for what it showed, for the address that it came from: whether that
    * was made up, or was good once, is not for others to find out. But who held a key must hear that it
    * is over, whatever others of the address do: such calls are then counted for the key.
@@ -79,7 +91,8 @@ export class Limiter {
   async countRefused(call: Call, method: DescMethod, error: AppError): Promise<AppError> {
     const limited = this.#methods.get(method);
     if (limited === undefined || NOT_THE_CALLERS.has(error.code)) return error;
-    const refusal = note(call, await this.#quotas.takeOfAddress(call.head.remoteAddress));
+    const ofAddress = await this.#quotas.takeOfAddress(call.head.remoteAddress);
+    const refusal = note(call, ofAddress, 'failed calls of this address');
     const { knownKey } = error.options;
     if (refusal === undefined || knownKey === undefined) return refusal ?? error;
     const taken = await this.#quotas.take(limited, knownKey);
@@ -87,8 +100,11 @@ export class Limiter {
   }
 }
 
-/** Notes the figures for the answer; the refusal if there is one. */
-function note(call: Call, taken: Taken | 'full'): AppError | undefined {
+/**
+ * Notes the figures for the answer; the refusal if there is one.
+ * @param what is counted, where it is not the calls of a method
+ */
+function note(call: Call, taken: Taken | 'full', what?: string): AppError | undefined {
   if (taken === 'full') {
     return new AppError('UNAVAILABLE', 'too many callers at a time; try again later', {
       retryAfterMs: FULL_RETRY_AFTER_MS,
@@ -99,10 +115,9 @@ function note(call: Call, taken: Taken | 'full'): AppError | undefined {
   if (taken.isAllowed) return undefined;
   const { name, limit } = taken;
   const retryAfterMs = Math.ceil(taken.resetMs);
-  const what = name === 'address' ? 'failed calls of this address' : `calls of ${name}`;
   return new AppError(
     'RATE_LIMITED',
-    `at most ${limit} ${what} in any ${WINDOW_MS / 1000} s; try again in ${retryAfterMs} ms`,
+    `at most ${limit} ${what ?? `calls of ${name}`} in any ${WINDOW_MS / 1000} s; try again in ${retryAfterMs} ms`,
     { limitPerMinute: limit, retryAfterMs },
   );
 }

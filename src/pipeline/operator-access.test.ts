@@ -18,6 +18,7 @@ function make() {
   const state = { nowMs: 1_000_000, fails: false };
   const operators = new Map<string, Operator>();
   const clock = { now: () => state.nowMs, monotonic: () => state.nowMs };
+  let announce: (change: { kind: 'operator'; operatorId: string }) => void = () => {};
   const find = (mac: string) => operators.values().find(({ tokenMac }) => tokenMac === mac);
   const store = {
     operatorIdOfToken: async (mac: string) => {
@@ -25,6 +26,9 @@ function make() {
       return find(mac)?.id;
     },
     get: async (_kind: string, id: string) => operators.get(id),
+    subscribe: (listener: typeof announce) => {
+      announce = listener;
+    },
   } as never;
   const masterKey = { macOfSecret: (token: string) => `mac of ${token}` } as never;
   const access = new OperatorAccess({
@@ -35,13 +39,18 @@ function make() {
   const put = (token: string, role: OperatorRole, change: Partial<Operator> = {}) => {
     const rights = { role, tokenMac: `mac of ${token}`, expiresAtMs: null, revokedAtMs: null };
     operators.set(token, { id: token, name: token, ...rights, ...change });
+    announce({ kind: 'operator', operatorId: token });
+  };
+  const remove = (token: string) => {
+    operators.delete(token);
+    announce({ kind: 'operator', operatorId: token });
   };
   const check = (authorization: string, method = getClient, remoteAddress = '192.0.2.1') =>
     access.check(
       { head: { headers: { authorization }, remoteAddress } } as unknown as Call,
       method,
     );
-  return { state, put, check, operators, access };
+  return { state, put, remove, check, access };
 }
 
 /** The reason of a refusal, and what the log knows of it. */
@@ -106,13 +115,13 @@ test('an address that fails too often is not looked at until its failures are a 
 });
 
 test('who works at an address is not kept out by who guesses there', async () => {
-  const { put, check, operators } = make();
+  const { put, remove, check } = make();
   put('good', 'viewer');
   await check('good');
   for (let i = 0; i < FAILURES_MAX; i++) await refusal(check(`guess ${i}`));
   assert.equal((await check('good')).id, 'good');
   assert.equal((await refusal(check('guess')))[0], 'RATE_LIMITED');
-  operators.delete('good');
+  remove('good');
   assert.equal((await refusal(check('good')))[0], 'RATE_LIMITED');
   put('good', 'viewer');
   assert.equal((await refusal(check('good')))[0], 'RATE_LIMITED', 'it is as unknown as the others');

@@ -9,6 +9,7 @@ import { Caller, method as methodContract, Role } from '../gen/propusk/contract/
 import type { Operators } from '../grants/operators.ts';
 import { authorizationOf } from './authenticate.ts';
 import type { Call } from './call.ts';
+import { asAppError } from './status.ts';
 
 /** Who came in from where is remembered of so many; the oldest goes first. */
 const KNOWN_MAX = 1000;
@@ -67,20 +68,34 @@ export class OperatorAccess {
       const { remaining, resetMs } = await failures.look(place, failuresMax);
       if (remaining === 0) throw this.#tooMany(resetMs);
     }
-    const operator = await operators.ofMac(mac).catch((error) => this.#failed(place, name, error));
+    call.operator = await this.#find(mac).catch((error) => this.#failed(place, name, error));
     this.#note(name);
-    call.operator = operator;
-    checkRole(operator, method);
-    return operator;
+    checkRole(call.operator, method);
+    return call.operator;
   }
 
   /**
-   * Looks again at who was let in a moment ago.
+   * Looks again at who was let in a moment ago. A stream is from then on ended, with the error that a
+   * new one would meet, as soon as its operator may no longer have it.
    * @throws AppError OPERATOR_TOKEN_INVALID or ROLE_INSUFFICIENT
    */
   async checkAgain(call: Call, method: DescMethod, before: Operator): Promise<void> {
-    call.operator = await this.#options.operators.again(before);
-    checkRole(call.operator, method);
+    const look = async (): Promise<Operator> => {
+      const operator = await this.#find(before.tokenMac);
+      checkRole(operator, method);
+      return operator;
+    };
+    call.operator = await look();
+    if (method.methodKind === 'unary') return;
+    const end = this.#options.operators.attend(before, {
+      look: async () => (await look()).expiresAtMs ?? Number.POSITIVE_INFINITY,
+      failed: (error) => call.end(asAppError(error)),
+    });
+    call.onEnd(end);
+  }
+
+  async #find(mac: string): Promise<Operator> {
+    return this.#options.operators.ofMac(mac);
   }
 
   /** Counts a failure; what cannot be looked up says nothing against the caller. */

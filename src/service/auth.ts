@@ -22,8 +22,6 @@ import { permissionMessage } from './market-permissions.ts';
 const SOURCE_APP_ID_LENGTH_MAX = 256;
 /** A token is renewed this long before it ends, or a quarter of its life if that is less. */
 const RENEWAL_LEAD_MS_MAX = 60_000;
-/** How often a renewal stream looks at the wall clock, which a timer would not see step. */
-const CLOCK_LOOK_MS = 15_000;
 
 export interface AuthOptions {
   readonly store: Store;
@@ -76,6 +74,12 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
   };
 }
 
+/** When a grant, or which secrets are good for it, changes by itself. */
+function nextChangeOf({ changesAtMs, previousSecretEndsAtMs }: Grant, nowMs: number): number {
+  const isAhead = previousSecretEndsAtMs !== null && previousSecretEndsAtMs > nowMs;
+  return isAhead ? Math.min(changesAtMs, previousSecretEndsAtMs) : changesAtMs;
+}
+
 function callerOf({ caller }: Call): Caller {
   if (caller === undefined) throw new Error('the contract asks for a caller');
   return caller;
@@ -109,13 +113,14 @@ class Sessions {
     };
     // Nothing is recorded for a caller who is gone or was told no.
     if (call.ended !== undefined) throw call.ended;
-    if (!(await this.#record(claims, request, call))) throw refuseSecret('KEY_REVOKED');
+    if (!(await this.#record(claims, request, call))) throw refuseSecret('SECRET_REVOKED');
     return { token: signToken(claims, signingKey), claims };
   }
 
   /**
    * Resolves when the session's successor is due.
-   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked; what ended the
+   * @throws AppError SECRET_INVALID as soon as the key or the session is revoked, or the secret is
+   * none of the key's any more; what ended the
    * call when that comes first, so that nothing is recorded for a caller who is gone
    */
   untilRenewal(request: SignIn, claims: Claims, call: Call): Promise<void> {
@@ -123,29 +128,21 @@ class Sessions {
     const dueAtMs = this.#dueAtMs(claims);
     return new Promise((resolve, reject) => {
       if (call.ended !== undefined) return reject(call.ended);
-      let timer: NodeJS.Timeout | undefined;
-      let isSettled = false;
       const settle = (error?: unknown) => {
-        isSettled = true;
-        clearTimeout(timer);
-        unwatch();
+        end();
         forget();
         if (error === undefined) resolve();
         else reject(error);
       };
-      const look = () => {
-        this.#checkStillGood(request, claims, call).then(({ changesAtMs }) => {
-          if (isSettled) return;
-          clearTimeout(timer);
-          const now = clock.now();
-          if (dueAtMs <= now) return settle();
-          const restMs = Math.min(dueAtMs, changesAtMs) - now;
-          timer = setTimeout(look, Math.min(Math.max(restMs, 1), CLOCK_LOOK_MS));
-        }, settle);
-      };
-      const unwatch = grants.watch(claims, look);
+      const end = grants.attend(claims, {
+        look: async () => {
+          const grant = await this.#checkStillGood(request, claims, call);
+          if (dueAtMs <= clock.now()) settle();
+          return Math.min(dueAtMs, nextChangeOf(grant, clock.now()));
+        },
+        failed: settle,
+      });
       const forget = call.onEnd(settle);
-      look();
     });
   }
 
@@ -165,7 +162,7 @@ class Sessions {
     return grant;
   }
 
-  #record(claims: Claims, { sourceAppId }: SignIn, call: Call): Promise<boolean> {
+  #record(claims: Claims, { secret, sourceAppId }: SignIn, call: Call): Promise<boolean> {
     const { remoteAddress, protocol, method } = call.head;
     const session: Session = {
       id: claims.sessionId,
@@ -177,13 +174,15 @@ class Sessions {
       expiresAtMs: claims.expiresAt * 1000,
       revokedAtMs: null,
     };
-    return this.#options.store.createSession(session, {
-      atMs: this.#options.clock.now(),
+    const { store, clock, admission } = this.#options;
+    const audit = {
+      atMs: clock.now(),
       actor: `key:${claims.keyId}`,
       action: 'session.create',
       target: `session:${claims.sessionId}`,
       remoteAddress,
       detail: { method: method?.name, protocol, sourceAppId, requestId: call.requestId },
-    });
+    };
+    return store.createSession(session, audit, admission.macOf(secret));
   }
 }

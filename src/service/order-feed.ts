@@ -5,6 +5,7 @@
 
 import type { Call } from '../pipeline/call.ts';
 import type { Numbered, Store } from '../store/store.ts';
+import { Bell } from './bell.ts';
 
 /** Records that go into one answer at most. */
 const PAGE = 200;
@@ -51,29 +52,5 @@ export class OrderFeed {
       bells.delete(bell);
       if (bells.size === 0) this.#bells.delete(accountId);
     }
-  }
-}
-
-/** Remembers that it was rung, for one who listens now or later. */
-class Bell {
-  isRung = false;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.isRung = true;
-    this.#wake?.();
-  }
-
-  /** Resolves when it is rung, at once if it was; rejects with what ends the call before. */
-  rung(call: Call): Promise<void> {
-    if (this.isRung) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const forget = call.onEnd(reject);
-      this.#wake = () => {
-        this.#wake = undefined;
-        forget();
-        resolve();
-      };
-    });
   }
 }

@@ -1,7 +1,8 @@
 /** The part of the engines' suite that is about the audit log: found, and pruned. */
 import assert from 'node:assert/strict';
+import type { AuditEntry } from '../domain/model.ts';
 import type { Check } from './contract-checks.ts';
-import { audit, HOUSEHOLD, NOW_MS, put, session } from './contract-samples.ts';
+import { audit, BY, client, HOUSEHOLD, NOW_MS, put, session } from './contract-samples.ts';
 import type { AuditQuery, Store } from './store.ts';
 
 /** Twenty entries, a second apart, by two actors, about four targets. */
@@ -52,6 +53,56 @@ export function auditContract(check: Check): void {
     assert.deepEqual(first, (await store.audit(0, 1))[0]);
   });
 
+  check('what the last entry about a resource said is said again before it goes', async (store) => {
+    await put(store, HOUSEHOLD);
+    const renamed = { kind: 'client', id: 'c1', action: 'update', expect: 1 } as const;
+    await store.change([{ ...renamed, value: { id: 'c1', name: 'renamed' } }], BY);
+    const laterMs = NOW_MS + 1_000;
+    const said = async () =>
+      (await store.audit(0, 100)).map(({ action, target, actor, atMs, detail }) => {
+        assert.deepEqual([action, actor], ['audit.carry', 'propusk']);
+        return [target, detail.version, atMs];
+      });
+    assert.equal(await store.pruneAudit(NOW_MS + 1, 100, laterMs), 7);
+    const first = await said();
+    assert.deepEqual(first[5], ['client:c1', 7, laterMs]);
+    assert.deepEqual(first[4], ['key:k1', 6, laterMs]);
+    assert.equal(first.length, 6, 'what was said of the client before is not said again');
+    const [carried] = await store.audit(0, 1);
+    assert.deepEqual(carried?.detail.after, HOUSEHOLD.accounts[0]);
+    assert.equal((await store.get('client', 'c1'))?.version, 7);
+    // It is as new as any other entry of its time, and no older than what it is pruned by.
+    assert.equal(await store.pruneAudit(laterMs, 100, laterMs), 0);
+    assert.equal(await store.pruneAudit(laterMs + 1, 4, 0), 4);
+    assert.equal(await store.pruneAudit(laterMs + 1, 4, 0), 2);
+    assert.equal(await store.pruneAudit(laterMs + 1, 4, 0), 0);
+    const again = first.map(([target, version]) => [target, version, laterMs + 1]);
+    assert.deepEqual(await said(), again);
+    // Nothing is said of what is gone.
+    const gone = { kind: 'subscription', id: 's1', action: 'delete', value: null } as const;
+    await store.change([{ ...gone, expect: 'any' }], { ...BY, atMs: laterMs + 5 });
+    assert.equal(await store.pruneAudit(laterMs + 6, 100, laterMs + 10), 7);
+    assert.deepEqual(
+      (await said()).map(([target]) => target),
+      first.map(([target]) => target).filter((target) => target !== 'subscription:s1'),
+    );
+  });
+
+  check('what must be said again of very many is said in steps', async (store) => {
+    const clients = Array.from({ length: 250 }, (_, i) => client(`c${i}`));
+    await put(store, { clients });
+    const laterMs = NOW_MS + 1_000;
+    const steps: number[] = [];
+    do steps.push(await store.pruneAudit(laterMs, 500, laterMs));
+    while (steps.at(-1) !== 0);
+    assert.deepEqual(steps, [100, 100, 50, 0]);
+    const targets = (await store.audit(0, 500)).map(({ target }) => target);
+    assert.deepEqual(
+      targets,
+      clients.map(({ id }) => `client:${id}`),
+    );
+  });
+
   check('the oldest entries are pruned, with the sessions that they made', async (store) => {
     await put(store, HOUSEHOLD);
     const add = (id: string, atMs: number, endsAtMs: number) =>
@@ -63,16 +114,29 @@ export function auditContract(check: Check): void {
     await add('living', NOW_MS + 2, NOW_MS + 500);
     await add('new', NOW_MS + 200, NOW_MS + 300);
     const note = audit('audit.prune', 'audit', { atMs: NOW_MS + 100 });
-    assert.equal(await store.pruneAudit(NOW_MS, 100, note), 0);
-    assert.equal(await store.pruneAudit(NOW_MS + 100, 2, note), 2);
-    assert.equal(await store.pruneAudit(NOW_MS + 100, 100), 5, 'up to the living session');
+    assert.equal(await store.pruneAudit(NOW_MS, 100, NOW_MS + 100, note), 0);
+    const prune = (untilMs: number, entriesMax: number, entry?: AuditEntry) =>
+      store.pruneAudit(untilMs, entriesMax, NOW_MS + 1_000, entry);
+    assert.equal(await prune(NOW_MS + 100, 2, note), 2);
+    assert.equal(await prune(NOW_MS + 100, 100), 5, 'up to the living session');
     assert.equal(await store.session('old'), undefined);
     const left = async () => (await store.audit(0, 100)).map(({ target }) => target);
-    assert.deepEqual(await left(), ['session:living', 'session:new', 'audit']);
-    assert.equal(await store.pruneAudit(NOW_MS + 501, 100), 3, 'all of it');
-    assert.deepEqual(await left(), []);
+    const carried = [
+      'client:c1',
+      'account:a1',
+      'account:a2',
+      'plan:p1',
+      'subscription:s1',
+      'key:k1',
+    ];
+    assert.deepEqual(await left(), [
+      ...['session:living', 'session:new'],
+      ...[...carried.slice(0, 2), 'audit', ...carried.slice(2)],
+    ]);
+    assert.equal(await prune(NOW_MS + 501, 2), 2);
+    assert.deepEqual((await left()).length, 7, 'what is from now stays');
     // The log goes on where it was.
     await add('next', NOW_MS + 600, NOW_MS + 700);
-    assert.equal((await store.audit(0, 10))[0]?.sequence, 11);
+    assert.equal((await store.audit(0, 10)).at(-1)?.sequence, 17);
   });
 }

@@ -1,5 +1,6 @@
 /** The part of the engines' suite that is about requests that come again, and about secrets. */
 import assert from 'node:assert/strict';
+import type { Operator } from '../domain/model.ts';
 import { type Check, heard, refused } from './contract-checks.ts';
 import { BY, client, HOUSEHOLD, key, NOW_MS, operator, put } from './contract-samples.ts';
 import type { RequestRecord, ResourceChange, Store } from './store.ts';
@@ -41,6 +42,18 @@ function requestContract(check: Check): void {
     assert.equal((await ask(store, 'c4', later)).repeatedOf, 'c3');
   });
 
+  check('a request that came before is known without asking for a change', async (store) => {
+    const known = (more?: Partial<RequestRecord>) => store.repeatedOf(request(more));
+    assert.equal(await known(), undefined);
+    await ask(store, 'c1');
+    assert.equal(await known(), 'c1');
+    await store.change([{ ...create('c1'), action: 'delete', expect: 'any', value: null }], BY);
+    assert.equal(await known(), 'c1', 'though it is gone');
+    await refused(known({ bodyHash: 'other' }), 'REQUEST_ID_REUSED', /choose another/);
+    assert.equal(await known({ operatorId: 'o2' }), undefined);
+    assert.equal(await known({ atMs: NOW_MS + 86_400_000 }), undefined);
+  });
+
   check('a request that was refused may come again', async (store) => {
     await store.change([create('c1')], BY);
     await refused(ask(store, 'c1'), 'RESOURCE_EXISTS');
@@ -74,6 +87,30 @@ function secretContract(check: Check): void {
         /k2 has the secret of another/,
       );
     }
+  });
+
+  check('one owner who can act is left, also by changes of one moment', async (store) => {
+    const owner = (id: string, more: Partial<Operator> = {}) =>
+      operator(id, { role: 'owner', ...more });
+    const operators = [owner('a'), owner('b'), owner('c', { expiresAtMs: NOW_MS })];
+    await put(store, { operators });
+    const gone = { kind: 'operator', action: 'delete', expect: 'any', value: null } as const;
+    const answers = await Promise.allSettled([
+      put(store, { operators: [owner('a', { revokedAtMs: NOW_MS })] }),
+      store.change([{ ...gone, id: 'b' }], BY),
+    ]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    );
+    const lessened = [{ role: 'viewer' }, { revokedAtMs: 1 }, { expiresAtMs: NOW_MS + 1 }] as const;
+    for (const more of lessened) {
+      await refused(put(store, { operators: [owner('b', more)] }), 'LAST_OWNER', /another owner/);
+    }
+    await refused(store.change([{ ...gone, id: 'b' }], BY), 'LAST_OWNER');
+    await store.change([{ ...gone, id: 'c' }], BY);
+    await put(store, { operators: [owner('d')] });
+    await store.change([{ ...gone, id: 'b' }], BY);
   });
 
   check('an operator is found by its token, revoked or expired too', async (store) => {

@@ -1,5 +1,6 @@
 /** The part of the engines' suite that is about changes: what they expect, keep, refuse and tell. */
 import assert from 'node:assert/strict';
+import type { AuditEntry } from '../domain/model.ts';
 import { type Check, heard, refused } from './contract-checks.ts';
 import {
   account,
@@ -115,7 +116,9 @@ function keptContract(check: Check): void {
     const version = stored[0]?.version ?? 0;
     await store.change([change('key', 'k1', version, { ...made, label: 'new' })], by);
     const [one, two, three] = await store.audit(version - 1, 10);
-    const { secretMac: _, previousSecretMac: _previous, ...told } = made;
+    const { secretMac: _, previousSecretMac: _previous, ...content } = made;
+    const told = { ...content, secrets: vouchedSecrets(one) };
+    assert.ok(!JSON.stringify([one, two]).includes(made.secretMac));
     const from = { actor: BY.actor, remoteAddress: BY.remoteAddress, atMs: NOW_MS + 5 };
     const what = { ...from, target: 'key:k1' };
     assert.deepEqual(one, {
@@ -134,6 +137,13 @@ function keptContract(check: Check): void {
     const found = await store.get('key', 'k1');
     assert.deepEqual([found?.version, found?.createdAtMs], [version + 1, NOW_MS + 5]);
   });
+}
+
+/** What an entry holds in the place of a key's secrets. */
+function vouchedSecrets(entry: AuditEntry | undefined): string {
+  const { secrets } = (entry?.detail.after ?? {}) as { readonly secrets?: unknown };
+  assert.ok(typeof secrets === 'string' && secrets !== '');
+  return secrets;
 }
 
 function expectedContract(check: Check): void {

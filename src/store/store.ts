@@ -181,32 +181,43 @@ export interface Store {
    * `key:ID`, whose detail holds `before` and `after` without secrets. A value that is there already
    * where anything is expected changes nothing and has no entry. An account that goes, to another
    * client or altogether, goes from the keys that list it, by a change of its own; a key that goes
-   * takes its sessions along. Announces every client whose accounts, subscriptions or plans are
-   * others now, those who lost something to another client too, every key and every operator.
+   * takes its sessions along, and its entry names them; those beyond 500 are named by further entries, as
+   * of revokeSessions. Announces every client whose accounts, subscriptions or plans are others now,
+   * those who lost something to another client too, every key and every operator.
    *
    * Rejects with AppError RESOURCE_EXISTS, RESOURCE_NOT_FOUND, VERSION_CONFLICT; RESOURCE_IN_USE when
    * others name what is to be deleted; INVALID_REQUEST when a value names what is not there, or has
-   * the secret of another; REQUEST_ID_REUSED when `request` has the id of one with another body.
+   * the secret of another; LAST_OWNER when no owner would be left who can act; REQUEST_ID_REUSED when `request` has the id of one with another body.
    */
   change<K extends ResourceKind>(
     changes: readonly ResourceChange<K>[],
     by: ChangeBy,
     request?: RequestRecord,
   ): Promise<ChangeOutcome<K>>;
+  /**
+   * The id of the first resource of the same request, where it came before; what `change` would answer
+   * as `repeatedOf`. Rejects with AppError REQUEST_ID_REUSED as `change` does.
+   */
+  repeatedOf(request: RequestRecord): Promise<string | undefined>;
   /** False when there is no such key, or it was revoked before. */
   revokeKey(keyId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
 
   /**
    * Records a session. False, and nothing is recorded, when its key is not there, revoked, or
-   * expired at the session's issue: a revocation that came first wins.
+   * expired at the session's issue, or `secretMac` is of no secret of it at the entry's instant: a
+   * revocation or a rotation that came first wins.
+   * @param secretMac of the secret that opened it; left out, no secret is looked at
    */
-  createSession(session: Session, audit: AuditEntry): Promise<boolean>;
+  createSession(session: Session, audit: AuditEntry, secretMac?: string): Promise<boolean>;
   session(sessionId: string): Promise<Session | undefined>;
   /** False when there is no such session, or it was revoked before. */
   revokeSession(sessionId: string, atMs: number, audit: AuditEntry): Promise<boolean>;
   /** By key, then by when they end. INVALID_REQUEST when `afterId` is gone. */
   sessions(query: SessionQuery): Promise<Session[]>;
-  /** Revokes all active ones, with one audit entry if there are any; answers how many there were. */
+  /**
+   * Revokes all active ones, with an audit entry for each 500, which names them; answers how many there
+   * were.
+   */
   revokeSessions(
     of: { readonly keyId: string } | { readonly clientId: string },
     atMs: number,
@@ -245,9 +256,16 @@ export interface Store {
   findAudit(query: AuditQuery): Promise<AuditPage>;
   /**
    * Removes the oldest audit entries, as far as they are from before `untilMs` and at most so many;
-   * answers how many. What is left can still be verified. With any removed, `audit` is written.
+   * answers how many, and 0 when there are no more. What is left can still be verified: where the last
+   * entry about a resource goes, one of `atMs` (now) says the same again. With any removed, `audit` is
+   * written.
    */
-  pruneAudit(untilMs: number, entriesMax: number, audit?: AuditEntry): Promise<number>;
+  pruneAudit(
+    untilMs: number,
+    entriesMax: number,
+    atMs: number,
+    audit?: AuditEntry,
+  ): Promise<number>;
 
   /** Calls `listener` for each change until the returned function is called. */
   subscribe(listener: (change: Change) => void): () => void;

@@ -7,8 +7,10 @@ import type { Pipeline } from '../pipeline/pipeline.ts';
 import { asAppError } from '../pipeline/status.ts';
 import type { BodyLimits } from './body.ts';
 import { Cors } from './cors.ts';
+import type { ForwardAuth } from './forward-auth.ts';
 import { flavourOf, GrpcExchange } from './grpc/grpc.ts';
 import type { HttpExchange } from './http.ts';
+import { MaskedPaths } from './masked-path.ts';
 import type { PlainRoutes } from './plain.ts';
 import { RestExchange } from './rest/rest.ts';
 import { Router } from './rest/router.ts';
@@ -22,14 +24,11 @@ export interface DispatchOptions {
   readonly limits: BodyLimits;
   /** Origins whose pages may call us. */
   readonly corsOrigins: readonly string[];
+  /** What proxies ask here; undefined: nothing. */
+  readonly forwardAuth?: ForwardAuth;
   /** Those whose word is taken on where a request came from; undefined: nobody's. */
   readonly proxies?: TrustedProxies;
 }
-
-/** Segments of a path that the log shows. */
-const PATH_SEGMENTS_LOGGED_MAX = 8;
-/** A method's name as contracts write it: `/package.Service/Method`, in identifiers. */
-const METHOD_PATH = /^\/(?:[a-z]\w{0,20}\.){1,8}[A-Z]\w{0,40}\/[A-Z]\w{0,40}$/;
 
 /** Hands every request to its codec, and that to the pipeline. */
 export class Dispatch {
@@ -38,8 +37,7 @@ export class Dispatch {
   readonly #cors: Cors;
   /** By path: `/package.Service/Method`. */
   readonly #methods = new Map<string, DescMethod>();
-  /** The words of the paths that there are; only these are logged of a path, but for names of methods. */
-  readonly #words = new Set<string>();
+  readonly #paths: MaskedPaths;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
@@ -51,7 +49,7 @@ export class Dispatch {
       }
     }
     const paths = [...this.#methods.keys(), ...options.plain.keys(), ...this.#router.literals()];
-    for (const path of paths) for (const word of path.split('/')) this.#words.add(word);
+    this.#paths = new MaskedPaths(paths);
   }
 
   handle(http: HttpExchange): void {
@@ -64,6 +62,7 @@ export class Dispatch {
 
   #handle(http: HttpExchange): void {
     const path = pathOf(http);
+    if (this.#options.forwardAuth?.takes(http, path)) return;
     if (this.#cors.answered(http)) return;
     const flavour =
       http.verb === 'POST' ? flavourOf(http.headers['content-type'] ?? '') : undefined;
@@ -145,19 +144,9 @@ export class Dispatch {
     } catch (error) {
       flaw = error as AppError;
     }
-    const shown = this.#masked(path);
+    const shown = this.#paths.mask(path);
     const head = { protocol, method, path: shown, headers, remoteAddress, timeoutMs };
     return flaw === undefined ? { head } : { head, flaw };
-  }
-
-  /**
-   * A path for the log and for the caller: a segment that is not one of ours may be anything, also a
-   * secret. A method that is not there is named, since the API has more than are served here.
-   */
-  #masked(path: string): string {
-    if (METHOD_PATH.test(path)) return path;
-    const segments = path.split('/', PATH_SEGMENTS_LOGGED_MAX);
-    return segments.map((segment) => (this.#words.has(segment) ? segment : '*')).join('/');
   }
 }
 

@@ -113,7 +113,7 @@ test('nothing is sent on a stream of HTTP/2 that is closed, though it still hold
   const refuse = () => assert.fail('a closed stream was answered');
   const closed = { destroyed: false, closed: true, on: () => {}, respond: refuse };
   const stream = closed as unknown as ServerHttp2Stream;
-  const exchange = new Http2Exchange(stream, { ':method': 'POST' }, '127.0.0.1');
+  const exchange = new Http2Exchange(stream, { ':method': 'POST' }, [], '127.0.0.1');
   exchange.start(200, []);
   exchange.send(400, [], 'no');
 });

@@ -23,6 +23,8 @@ export interface HttpExchange {
   readonly target: string;
   /** Lower-case names. */
   readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they were sent: of what is there twice, `headers` may have one. */
+  readonly rawHeaders: readonly string[];
   /** Of the peer, which may be a proxy. */
   readonly remoteAddress: string;
   readonly body: Readable;
@@ -69,6 +71,7 @@ export class Http1Exchange implements HttpExchange {
   readonly verb: string;
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
   readonly body: IncomingMessage;
   readonly commonHeaders: Metadata[] = [];
@@ -79,6 +82,7 @@ export class Http1Exchange implements HttpExchange {
     // The absolute form, which proxies use, names this server once more.
     this.target = (request.url ?? '').replace(/^https?:\/\/[^/?]*/i, '');
     this.headers = request.headers;
+    this.rawHeaders = request.rawHeaders;
     this.remoteAddress = request.socket.remoteAddress ?? '';
     this.body = request;
     this.#response = response;
@@ -149,6 +153,7 @@ export class RawExchange implements HttpExchange {
   readonly verb = '';
   readonly target = '';
   readonly headers = {};
+  readonly rawHeaders: readonly string[] = [];
   readonly remoteAddress: string;
   readonly body: Socket;
   readonly commonHeaders: Metadata[] = [];
@@ -185,6 +190,7 @@ export class Http2Exchange implements HttpExchange {
   readonly verb: string;
   readonly target: string;
   readonly headers: Http2Headers;
+  readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
   readonly body: ServerHttp2Stream;
   readonly commonHeaders: Metadata[] = [];
@@ -192,10 +198,16 @@ export class Http2Exchange implements HttpExchange {
   #isEnded = false;
   #trailers: readonly Metadata[] | undefined;
 
-  constructor(stream: ServerHttp2Stream, headers: Http2Headers, remoteAddress: string) {
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: Http2Headers,
+    rawHeaders: readonly string[],
+    remoteAddress: string,
+  ) {
     this.verb = headers[':method'] ?? '';
     this.target = headers[':path'] ?? '';
     this.headers = headers;
+    this.rawHeaders = rawHeaders;
     this.remoteAddress = remoteAddress;
     this.body = stream;
     this.#stream = stream;

@@ -50,7 +50,12 @@ export class Http2Server {
     this.#server.on('sessionError', () => {});
     this.#server.on('stream', (stream, headers, _flags, rawHeaders) => {
       const remoteAddress = this.#addresses.get(stream.session as ServerHttp2Session) ?? '';
-      const exchange = new Http2Exchange(stream as ServerHttp2Stream, headers, remoteAddress);
+      const exchange = new Http2Exchange(
+        stream as ServerHttp2Stream,
+        headers,
+        rawHeaders,
+        remoteAddress,
+      );
       // maxHeaderListSize is only told to the peer; nothing below us holds it to that.
       const bytes = rawHeaders.reduce((sum, text) => sum + text.length, 0);
       if (bytes > limits.headerBytesMax) refuse(exchange, headersTooLarge());

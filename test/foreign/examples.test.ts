@@ -36,8 +36,10 @@ function run(command: string, env: Record<string, string>): Promise<Ran> {
 
 test('the README names every example', () => {
   const folders = readdirSync(EXAMPLES, { withFileTypes: true }).filter((one) => one.isDirectory());
-  // The page has a test of its own.
-  const told = [...COMMANDS.map(({ folder }) => folder), 'browser'].sort();
+  // The page and the proxies have tests of their own.
+  const others = ['browser', 'nginx', 'caddy', 'backend'];
+  for (const name of others) assert.ok(README.includes(`](${name})`), name);
+  const told = [...COMMANDS.map(({ folder }) => folder), ...others].sort();
   assert.deepEqual(told, folders.map(({ name }) => name).sort());
 });
 

@@ -15,6 +15,7 @@ const INSTALLED: Readonly<Record<string, string>> = {
   'conformance.binpb': path.join(FOLDER, 'conformance.binpb'),
   'grpc-interop-client': path.join(FOLDER, 'bin', 'grpc-interop-client'),
   'interop.binpb': path.join(FOLDER, 'interop.binpb'),
+  caddy: path.join(FOLDER, 'bin', 'caddy'),
   h2spec: path.join(FOLDER, 'bin', 'h2spec'),
   python: path.join(FOLDER, 'python', 'bin', 'python'),
 };

@@ -21,8 +21,10 @@ const counters = await openCounters({
 const quotas = new Quotas({
   keys: counters.of('key'),
   addresses: counters.of('address'),
+  services: counters.of('service'),
   methods: [METHOD],
   addressCallsMax: 200,
+  serviceCallsMax: 0,
 });
 process.on('message', async (calls: number) => {
   const asked = Array.from({ length: calls }, async () => quotas.take(METHOD, KEY));

@@ -61,7 +61,7 @@ export function keyService(parts: KeyParts): ServiceImpl<typeof KeyService> {
     async createKey(request, call) {
       const secret = newSecret();
       const base = blankKey(masterKey.macOfSecret(secret));
-      const asked = { schema: CreateKeyRequestSchema, request };
+      const asked = { schema: CreateKeyRequestSchema, request, showsSecret: true };
       const { stored, isRepeated } = await keys.create(asked, request.key, base, call);
       const shown = secretOnce(secret, isRepeated);
       return create(CreateKeyResponseSchema, { key: shape.toMessage(stored), ...shown });
@@ -90,7 +90,7 @@ export function keyService(parts: KeyParts): ServiceImpl<typeof KeyService> {
     async rotateKey(request, call) {
       const { id, version, overlap } = request;
       const overlapMs = overlapOf(overlap);
-      const record = keys.requestRecord({ schema: RotateKeyRequestSchema, request }, call);
+      const asked = { schema: RotateKeyRequestSchema, request, showsSecret: true };
       const secret = newSecret();
       const secretMac = masterKey.macOfSecret(secret);
       const rotate = (before: ApiKey): ApiKey => {
@@ -104,7 +104,7 @@ export function keyService(parts: KeyParts): ServiceImpl<typeof KeyService> {
           previousSecretEndsAtMs: isOver ? null : now + overlapMs,
         };
       };
-      const done = await keys.amend(id, version, 'rotate', call, rotate, record);
+      const done = await keys.amend(id, version, 'rotate', call, rotate, asked);
       const shown = secretOnce(secret, done.isRepeated);
       return create(RotateKeyResponseSchema, { key: shape.toMessage(done.stored), ...shown });
     },

@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { EmptySchema, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { AppError } from '../../domain/errors.ts';
 import type { Operator, OperatorRole } from '../../domain/model.ts';
+import { OPERATOR_LIFE_MS, OPERATOR_LIFE_MS_MAX } from '../../domain/operator.ts';
 import { formatSecret } from '../../domain/secret.ts';
 import { Secret } from '../../gen/propusk/admin/v1/key_service_pb.js';
 import {
@@ -22,10 +23,6 @@ import { Fields } from './fields.ts';
 import { keptOf, ResourceOperations, type Shape } from './resources.ts';
 
 const TOKEN_BYTES = 20;
-const DAY_MS = 86_400_000;
-/** How long a token lives where nothing is said, and at most. */
-const LIFE_MS = 90 * DAY_MS;
-const LIFE_MS_MAX = 366 * DAY_MS;
 
 const ROLES: Readonly<Record<OperatorRole, Role>> = {
   service: Role.SERVICE,
@@ -51,9 +48,10 @@ function readRole(role: Role, fields: Fields): OperatorRole {
 }
 
 function readEnd(expiresAt: Timestamp | undefined, nowMs: number, fields: Fields): number {
-  const endsAtMs = fields.instant('expires_at', expiresAt) ?? nowMs + LIFE_MS;
+  const endsAtMs = fields.instant('expires_at', expiresAt) ?? nowMs + OPERATOR_LIFE_MS;
   if (endsAtMs <= nowMs) fields.refuse('expires_at', 'is over already');
-  if (endsAtMs > nowMs + LIFE_MS_MAX) fields.refuse('expires_at', 'is more than a year from now');
+  if (endsAtMs > nowMs + OPERATOR_LIFE_MS_MAX)
+    fields.refuse('expires_at', 'is more than a year from now');
   return endsAtMs;
 }
 
@@ -86,7 +84,10 @@ function shapeAt(now: () => number): Shape<'operator', typeof OperatorSchema> {
 /** Makes the service. */
 export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorService> {
   const { masterKey, random, clock } = parts;
-  const operators = new ResourceOperations(shapeAt(clock.now), parts);
+  const operators = new ResourceOperations(
+    shapeAt(() => clock.now()),
+    parts,
+  );
   const newToken = () => formatSecret(random(TOKEN_BYTES), 'pop_');
   return {
     async createOperator(request, call) {
@@ -99,7 +100,7 @@ export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorS
         expiresAtMs: 0,
         revokedAtMs: null,
       } as const;
-      const asked = { schema: CreateOperatorRequestSchema, request };
+      const asked = { schema: CreateOperatorRequestSchema, request, showsSecret: true };
       const { stored, isRepeated } = await operators.create(asked, request.operator, base, call);
       const shown = tokenOnce(token, isRepeated);
       return create(CreateOperatorResponseSchema, { operator: operatorMessage(stored), ...shown });
@@ -123,15 +124,16 @@ export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorS
     },
     async rotateOperatorToken(request, call) {
       const { id, version, expiresAt } = request;
-      const fields = new Fields();
-      const expiresAtMs = readEnd(expiresAt, clock.now(), fields);
-      fields.check();
-      const asked = { schema: RotateOperatorTokenRequestSchema, request };
-      const record = operators.requestRecord(asked, call);
+      const asked = { schema: RotateOperatorTokenRequestSchema, request, showsSecret: true };
       const token = newToken();
       const tokenMac = masterKey.macOfSecret(token);
-      const rotate = (before: Operator): Operator => ({ ...before, tokenMac, expiresAtMs });
-      const done = await operators.amend(id, version, 'rotate', call, rotate, record);
+      const rotate = (before: Operator): Operator => {
+        const fields = new Fields();
+        const expiresAtMs = readEnd(expiresAt, clock.now(), fields);
+        fields.check();
+        return { ...before, tokenMac, expiresAtMs };
+      };
+      const done = await operators.amend(id, version, 'rotate', call, rotate, asked);
       const shown = tokenOnce(token, done.isRepeated);
       const operator = operatorMessage(done.stored);
       return create(RotateOperatorTokenResponseSchema, { operator, ...shown });

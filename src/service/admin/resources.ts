@@ -1,7 +1,7 @@
 /** What can be done to every kind of resource, once for all of them. */
-import { type DescMessage, type Message, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import { type FieldMask, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { newId, type Random } from '../../domain/clock.ts';
+import { newId } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Call } from '../../pipeline/call.ts';
 import type {
@@ -12,15 +12,13 @@ import type {
   Resources,
   Stored,
 } from '../../store/store.ts';
-import { type AdminParts, changeBy, operatorOf } from './administration.ts';
+import { type AdminParts, changeBy } from './administration.ts';
 import { Fields } from './fields.ts';
 import { cut, type PageRequest, pageOf } from './page.ts';
+import { type Asked, recordOf } from './request-record.ts';
 
 /** How often a change without a version is tried again when others change the same. */
 const TRIES_MAX = 10;
-/** A name that a caller gives to a request. */
-const REQUEST_ID = /^[!-~]{1,64}$/;
-
 /** What the messages of all resources have. */
 type ResourceMessage = Message & { readonly id: string; readonly version: bigint };
 
@@ -33,12 +31,6 @@ export interface Shape<K extends ResourceKind, S extends DescMessage> {
   toMessage(stored: Stored<Resources[K]>): MessageShape<S>;
   /** Reads a whole message; what is wrong with it goes to `fields`. `base` has what it does not hold. */
   read(message: MessageShape<S>, base: Resources[K], fields: Fields): Resources[K];
-}
-
-/** The request of a creation. */
-export interface Asked<M extends Message = Message> {
-  readonly schema: DescMessage;
-  readonly request: M & { readonly requestId: string };
 }
 
 /** What became of a change, and whether that was an earlier request's doing. */
@@ -71,10 +63,12 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
   }
 
   /**
-   * Makes one.
+   * Makes one; a request that came before is answered before its content is looked at, which may be
+   * good no more.
    * @param message undefined where the request holds none
    * @param base what the message does not hold
-   * @throws AppError INVALID_REQUEST, RESOURCE_EXISTS or REQUEST_ID_REUSED
+   * @throws AppError INVALID_REQUEST, RESOURCE_EXISTS or REQUEST_ID_REUSED; RESOURCE_NOT_FOUND where
+   * the request came before, and what it made is gone
    */
   async create(
     asked: Asked,
@@ -83,16 +77,18 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
     call: Call,
   ): Promise<Done<K>> {
     const { kind } = this.#shape;
-    const record = this.requestRecord(asked, call);
+    const record = recordOf(asked, call, this.#parts);
+    const before = await this.#repeated(record, asked);
+    if (before !== undefined) return before;
     const fields = new Fields(`${kind}.`);
     const given = this.#given(message);
-    const id = given.id === '' ? plainId(this.#parts.random) : fields.id('id', given.id);
+    const id = given.id === '' ? newId(this.#parts.random) : fields.id('id', given.id);
     const value = this.#shape.read(given, { ...base, id } as Resources[K], fields);
     fields.check();
     const action = 'create';
     const change = { kind, id, action, expect: 'absent', value } as const;
     const by = changeBy(call, this.#parts.clock);
-    return this.#done(await this.#parts.store.change([change], by, record));
+    return this.#done(await this.#parts.store.change([change], by, record), asked);
   }
 
   /** @throws AppError RESOURCE_NOT_FOUND */
@@ -165,10 +161,14 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
     action: string,
     call: Call,
     change: (before: Stored<Resources[K]>) => Resources[K] | undefined,
-    record?: RequestRecord,
+    asked?: Asked,
   ): Promise<Done<K>> {
     const { kind } = this.#shape;
     const { store, clock } = this.#parts;
+    // First of all: what is there may be another thing by now, by this very request.
+    const record = asked && recordOf(asked, call, this.#parts);
+    const earlier = await this.#repeated(record, asked);
+    if (earlier !== undefined) return earlier;
     for (let tries = 1; ; tries++) {
       const before = await this.get(id);
       const after = change(before);
@@ -181,7 +181,7 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
       const by = changeBy(call, clock);
       try {
         const changes = [{ kind, id, action, expect, value }];
-        return await this.#done(await store.change(changes, by, record));
+        return await this.#done(await store.change(changes, by, record), asked);
       } catch (error) {
         const isConflict = error instanceof AppError && error.reason === 'VERSION_CONFLICT';
         if (!isConflict || version !== 0n || tries === TRIES_MAX) throw error;
@@ -210,29 +210,25 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
   }
 
   /**
-   * What makes the request known when it comes again; undefined where it has no name.
-   * @throws AppError INVALID_REQUEST
+   * What a request that came before was about, as it is now; undefined where it comes first.
+   * @throws AppError REQUEST_ID_REUSED; RESOURCE_NOT_FOUND where it is gone
    */
-  requestRecord({ schema, request }: Asked, call: Call): RequestRecord | undefined {
-    const { requestId } = request;
-    if (requestId === '') return undefined;
-    const fields = new Fields();
-    if (!REQUEST_ID.test(requestId)) {
-      fields.refuse('request_id', 'is not 1 to 64 printable ASCII characters without blanks');
-    }
-    fields.check();
-    const bytes = Buffer.from(toBinary(schema, request)).toString('base64');
-    return {
-      operatorId: operatorOf(call).id,
-      requestId,
-      // Keyed, since the body may hold a secret.
-      bodyHash: this.#parts.masterKey.macOfSecret(`${schema.typeName} ${bytes}`),
-      atMs: this.#parts.clock.now(),
-    };
+  async #repeated(record: RequestRecord | undefined, asked?: Asked): Promise<Done<K> | undefined> {
+    const id = record && (await this.#parts.store.repeatedOf(record));
+    return id === undefined ? undefined : this.#repeatedOf(id, asked);
   }
 
-  async #done({ repeatedOf, stored }: ChangeOutcome<K>): Promise<Done<K>> {
-    if (repeatedOf !== undefined) return { stored: await this.get(repeatedOf), isRepeated: true };
+  async #repeatedOf(id: string, asked?: Asked): Promise<Done<K>> {
+    const { kind } = this.#shape;
+    const stored = await this.#parts.store.get(kind, id);
+    if (stored !== undefined) return { stored, isRepeated: true };
+    const secret = asked?.showsSecret ? ', and its secret was shown then' : '';
+    const message = `the same request was done before, for ${kind} ${id}${secret}; it is gone since`;
+    throw new AppError('RESOURCE_NOT_FOUND', message);
+  }
+
+  async #done({ repeatedOf, stored }: ChangeOutcome<K>, asked?: Asked): Promise<Done<K>> {
+    if (repeatedOf !== undefined) return this.#repeatedOf(repeatedOf, asked);
     const [first] = stored;
     if (first == null) throw new Error('the store answers what it stored');
     return { stored: first, isRepeated: false };
@@ -271,14 +267,6 @@ export class ResourceOperations<K extends ResourceKind, S extends DescMessage> {
   #conflict(): AppError {
     const message = `the ${this.#shape.kind} has another version by now; read it again`;
     return new AppError('VERSION_CONFLICT', message);
-  }
-}
-
-/** A new id that begins like those that people give. */
-function plainId(random: Random): string {
-  for (;;) {
-    const id = newId(random);
-    if (!id.startsWith('-')) return id;
   }
 }
 

@@ -56,7 +56,7 @@ test('a million entries are pruned in steps, between which all others come to th
   });
   let removed = 0;
   for (;;) {
-    const entries = await store.pruneAudit(untilMs, AT_ONCE);
+    const entries = await store.pruneAudit(untilMs, AT_ONCE, untilMs);
     assert.ok(entries <= AT_ONCE);
     removed += entries;
     steps += 1;

@@ -1,8 +1,20 @@
 /** The old end of the audit log, cut off so that the rest still verifies. */
-import { entryMac, isSame, isSealed } from '../../domain/audit-chain.ts';
+import { checkpointSeal, entryMac, isSame } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { AuditEntry } from '../../domain/model.ts';
 import { type AuditLog, readPoint } from './audit.ts';
+import {
+  carryOf,
+  isAsTold,
+  isSessionAsTold,
+  type Spoken,
+  sessionIdOf,
+  type Told,
+  toldOf,
+} from './audit-states.ts';
 import type { Connection } from './connection.ts';
+import { readResource } from './resource-reads.ts';
+import { readSession } from './sessions.ts';
 
 /** Every statement of pruneAudit. */
 export const AUDIT_PRUNE_SQL = {
@@ -11,57 +23,114 @@ export const AUDIT_PRUNE_SQL = {
       mac
     FROM audit WHERE sequence > 0 ORDER BY sequence LIMIT ?`,
   dropAudits: 'DELETE FROM audit WHERE sequence <= ?',
-  sessionEnd: 'SELECT expires_at_ms AS expiresAtMs FROM session WHERE id = ?',
   dropSession: 'DELETE FROM session WHERE id = ?',
+  // Sessions are revoked for what they belong to; all others say what has become of it.
+  newestAbout: `
+    SELECT sequence, action, target, detail FROM audit
+    WHERE target = ? AND sequence > ? AND action <> 'session.create' AND action <> 'session.revoke'
+    ORDER BY sequence DESC LIMIT 1`,
 } as const;
 
-interface Row {
-  readonly sequence: number;
+/** Resources that one call reads and tells of: some milliseconds. */
+const CARRIED_MAX = 100;
+
+interface Row extends Spoken {
   readonly atMs: number;
   readonly actor: string;
-  readonly action: string;
-  readonly target: string;
   readonly remoteAddress: string;
-  readonly detail: string;
   /** null: from before the log was chained. */
   readonly mac: string | null;
+}
+
+export interface Pruning {
+  readonly untilMs: number;
+  readonly entriesMax: number;
+  /** Now. */
+  readonly atMs: number;
 }
 
 /**
  * See Store.pruneAudit. A session goes with the entry of its creation; that of a session which lives
  * past `untilMs` stays, with all after it. Throws AppError UNAVAILABLE where what would be removed
- * does not verify: what shows tampering is not to be tidied away.
+ * does not verify, or something is not as it says: what shows tampering is not to be tidied away.
  */
 export function pruneAudit(
   db: Connection,
   log: AuditLog,
-  untilMs: number,
-  entriesMax: number,
+  { untilMs, entriesMax, atMs }: Pruning,
 ): number {
   const rows = db.all<Row>(AUDIT_PRUNE_SQL.oldestAudits, Math.max(0, entriesMax));
   const kept = rows.findIndex((row) => row.atMs >= untilMs || isOfLivingSession(db, row, untilMs));
-  const pruned = kept === -1 ? rows : rows.slice(0, kept);
+  const old = kept === -1 ? rows : rows.slice(0, kept);
+  const { pruned, carried } = carry(db, log, old, Math.max(atMs, untilMs));
   const last = pruned.at(-1);
   if (last === undefined) return 0;
   moveCheckpoint(db, log, pruned);
+  for (const entry of carried) log.append(entry);
   for (const row of pruned) {
     const sessionId = sessionIdOf(row);
-    if (sessionId !== undefined) db.run(AUDIT_PRUNE_SQL.dropSession, sessionId);
+    if (sessionId !== undefined) dropSession(db, row, sessionId);
   }
   db.run(AUDIT_PRUNE_SQL.dropAudits, last.sequence);
   return pruned.length;
 }
 
-function sessionIdOf({ action, target }: Row): string | undefined {
-  if (action !== 'session.create') return undefined;
-  return target.startsWith('session:') ? target.slice('session:'.length) : undefined;
-}
-
 function isOfLivingSession(db: Connection, row: Row, untilMs: number): boolean {
   const id = sessionIdOf(row);
-  if (id === undefined) return false;
-  const session = db.get<{ expiresAtMs: number }>(AUDIT_PRUNE_SQL.sessionEnd, id);
+  const session = id === undefined ? undefined : readSession(db, id);
   return session !== undefined && session.expiresAtMs >= untilMs;
+}
+
+/** A session that was shortened to be forgotten with its entry is not forgotten. */
+function dropSession(db: Connection, row: Row, id: string): void {
+  const session = readSession(db, id);
+  if (row.mac !== null) {
+    if (session === undefined || !isSessionAsTold(session, row.detail)) throw refusal();
+  }
+  db.run(AUDIT_PRUNE_SQL.dropSession, id);
+}
+
+/**
+ * What is to be said again of what these entries say, and as many of them as that allows. It is said as
+ * from now, which is not before `untilMs`, so that it stays for as long as any entry of now does.
+ */
+function carry(
+  db: Connection,
+  log: AuditLog,
+  rows: readonly Row[],
+  atMs: number,
+): { readonly pruned: readonly Row[]; readonly carried: readonly AuditEntry[] } {
+  const carried: AuditEntry[] = [];
+  for (const [i, row] of rows.entries()) {
+    if (carried.length === CARRIED_MAX) return { pruned: rows.slice(0, i), carried };
+    // What was not chained vouches for nothing.
+    const entry = row.mac === null ? undefined : carriedOf(db, log, row, atMs);
+    if (entry !== undefined) carried.push(entry);
+  }
+  return { pruned: rows, carried };
+}
+
+/** Says anew what an entry that goes says of a resource, if no later entry says what that is. */
+function carriedOf(db: Connection, log: AuditLog, row: Row, atMs: number): AuditEntry | undefined {
+  const told = toldOf(row);
+  if (told === undefined) return undefined;
+  const { kind, id, version, after } = told;
+  const stored = readResource(db, kind, id);
+  // Whatever is there has a version that some entry made; what was deleted, an entry that says so.
+  if (stored === undefined || after === undefined || stored.version !== version) {
+    const newest = newestAbout(db, row) ?? told;
+    const isDeleted = newest.after === undefined;
+    if (isDeleted ? stored !== undefined : stored?.version !== newest.version) throw refusal();
+    return undefined;
+  }
+  if (!isAsTold(log.key, kind, stored, after)) throw refusal();
+  return carryOf(log.key, kind, stored, atMs);
+}
+
+/** What the newest entry after this one says of the resource that this one is about. */
+function newestAbout(db: Connection, { target, sequence }: Row): Told | undefined {
+  const later = db.get<Spoken>(AUDIT_PRUNE_SQL.newestAbout, target, sequence);
+  return later && toldOf(later);
 }
 
 /** Walks over the entries and puts the checkpoint behind the last of them. */
@@ -69,7 +138,8 @@ function moveCheckpoint(db: Connection, log: AuditLog, rows: readonly Row[]): vo
   // Asked first: it begins a chain that has not begun, and makes its checkpoint.
   const { writer } = log.head;
   const checkpoint = readPoint(db, 'checkpoint');
-  if (checkpoint === undefined || !isSealed(log.key, 'checkpoint', checkpoint)) throw refusal();
+  const seal = checkpoint && checkpointSeal(log.key, checkpoint);
+  if (checkpoint === undefined || seal === undefined) throw refusal();
   let { sequence, hash } = checkpoint;
   for (const row of rows) {
     if (row.sequence <= checkpoint.sequence && row.mac === null) continue;
@@ -78,7 +148,9 @@ function moveCheckpoint(db: Connection, log: AuditLog, rows: readonly Row[]): vo
     sequence = row.sequence;
     hash = row.mac;
   }
-  if (sequence > checkpoint.sequence) log.putPoint('checkpoint', { writer, sequence, hash });
+  if (sequence > checkpoint.sequence) {
+    log.putPoint('checkpoint', { writer, sequence, hash }, seal);
+  }
 }
 
 function refusal(): AppError {

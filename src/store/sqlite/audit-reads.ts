@@ -90,7 +90,7 @@ const HAPPENED_SQL = {
     SELECT action, count(*) AS entries FROM audit WHERE sequence > ? GROUP BY action ORDER BY action`,
   revoked: `
     SELECT target FROM audit WHERE sequence > ?
-      AND (action LIKE '%.revoke' OR action LIKE '%.delete') AND target NOT LIKE 'session:%'
+      AND (action LIKE '%.revoke' OR action LIKE '%.delete') AND action <> 'session.revoke'
     ORDER BY sequence DESC LIMIT 20`,
 } as const;
 

@@ -1,18 +1,19 @@
 /** Finds where an audit log, or what it tells of, was changed by other hands than Propusk's. */
 import type { KeyObject } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import {
   type ChainedEntry,
+  checkpointSeal,
   entryMac,
   isSame,
   isSealed,
   type SealedPoint,
 } from '../../domain/audit-chain.ts';
-import type { ResourceKind } from '../store.ts';
 import { readPoint } from './audit.ts';
+import { Faults } from './audit-faults.ts';
+import { KINDS } from './audit-states.ts';
+import { Vouched } from './audit-vouched.ts';
 import type { Connection } from './connection.ts';
 import { listResources } from './resource-reads.ts';
-import { audited } from './resources.ts';
 
 /** Every query of a verification. */
 export const VERIFY_SQL = {
@@ -23,17 +24,10 @@ export const VERIFY_SQL = {
   oldAudits: `
     SELECT count(*) AS entries, count(mac) AS chained FROM audit WHERE sequence <= ?`,
   macOf: 'SELECT mac FROM audit WHERE sequence = ?',
-  madeBy: 'SELECT target, detail FROM audit WHERE sequence = ?',
 } as const;
 
-/** Entries and resources that are in memory at a time. */
+/** Entries that are in memory at a time. */
 const PAGE = 1_000;
-/** What is found beyond these is counted, not told. */
-const FAULTS_TOLD_MAX = 20;
-
-const KINDS: readonly ResourceKind[] = [
-  ...(['client', 'account', 'plan', 'subscription', 'key', 'operator'] as const),
-];
 
 /** What a verification found. */
 export interface AuditReport {
@@ -43,24 +37,12 @@ export interface AuditReport {
   readonly entries: number;
   /** Entries from before the log was chained; nobody knows about them. */
   readonly unchained: number;
+  /** Resources that no entry tells of, in a log from before all were told of; nobody knows. */
+  readonly untold: number;
   /** Of the last entry that was pruned, or from before the log was chained; 0: there is none. */
   readonly checkpoint: number;
   /** undefined when no entry was chained yet. */
   readonly head: SealedPoint | undefined;
-}
-
-class Faults {
-  readonly told: string[] = [];
-  #more = 0;
-
-  add(fault: string): void {
-    if (this.told.length < FAULTS_TOLD_MAX) this.told.push(fault);
-    else this.#more++;
-  }
-
-  all(): string[] {
-    return this.#more === 0 ? this.told : [...this.told, `and ${this.#more} more`];
-  }
 }
 
 /**
@@ -78,8 +60,9 @@ export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint)
     if (head !== undefined && !isSealed(key, 'head', head)) {
       faults.add('the head of the log was changed, or belongs to another master key');
     }
+    const seal = checkpoint && checkpointSeal(key, checkpoint);
     if (checkpoint === undefined) faults.add('the checkpoint of the log is missing');
-    else if (!isSealed(key, 'checkpoint', checkpoint)) {
+    else if (seal === undefined) {
       faults.add('the checkpoint of the log was changed, or belongs to another master key');
     } else if (head !== undefined && head.writer !== checkpoint.writer) {
       faults.add('the checkpoint is that of another log');
@@ -90,16 +73,17 @@ export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint)
       faults.add(`entries up to ${from} were pruned, and ${old.chained} of them are there again`);
     }
     const chain = new Chain(key, faults, checkpoint);
-    const newest = new Map<string, number | 'deleted'>();
+    const vouched = new Vouched(db, key, faults, from);
     for (const entry of entriesAfter(db, from)) {
       chain.follow(entry);
-      noteChange(newest, entry);
+      vouched.follow(entry);
     }
     if (head !== undefined) chain.end(head);
-    checkResources(db, faults, from, newest);
+    const untold = vouched.end(seal !== 'checkpoint');
     if (since !== undefined) checkSince(db, key, faults, { since, head, checkpoint });
     const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
-    return { faults: faults.all(), entries: chain.good, unchained, checkpoint: from, head };
+    const entries = chain.good;
+    return { faults: faults.all(), entries, unchained, untold, checkpoint: from, head };
   });
 }
 
@@ -118,7 +102,8 @@ function notBegun(db: Connection, faults: Faults, since: SealedPoint | undefined
   }
   if (since !== undefined) faults.add('the log has not begun, and the head given is that of one');
   const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
-  return { faults: faults.all(), entries: 0, unchained, checkpoint: 0, head: undefined };
+  const counts = { entries: 0, unchained, untold: 0, checkpoint: 0 };
+  return { faults: faults.all(), ...counts, head: undefined };
 }
 
 function* entriesAfter(
@@ -180,70 +165,6 @@ class Chain {
   #missing(first: number, last: number): void {
     const what = first === last ? `entry ${first} is` : `entries ${first} to ${last} are`;
     this.#faults.add(`${what} missing`);
-  }
-}
-
-/** Notes what the entry says has become of a resource, if it speaks of one. */
-function noteChange(newest: Map<string, number | 'deleted'>, entry: ChainedEntry): void {
-  const { target, detail, sequence } = entry;
-  if (!KINDS.some((kind) => target.startsWith(`${kind}:`))) return;
-  const change = parsed(detail);
-  if (change.after !== undefined) newest.set(target, sequence);
-  else if (change.before !== undefined) newest.set(target, 'deleted');
-}
-
-/** A detail; one that somebody made unreadable has nothing in it. */
-function parsed(detail: string): { readonly before?: unknown; readonly after?: unknown } {
-  try {
-    return JSON.parse(detail) ?? {};
-  } catch {
-    return {};
-  }
-}
-
-/**
- * Whatever is administered must be as the newest entry about it says, and there if that says so.
- *
- * @param newest by target, of the entries after the checkpoint; what is there is taken out of it
- */
-function checkResources(
-  db: Connection,
-  faults: Faults,
-  checkpoint: number,
-  newest: Map<string, number | 'deleted'>,
-): void {
-  for (const kind of KINDS) {
-    let afterId = '';
-    for (;;) {
-      const page = listResources(db, kind, { afterId, limit: PAGE });
-      for (const stored of page) {
-        const target = `${kind}:${stored.id}`;
-        const last = newest.get(target) ?? checkpoint;
-        newest.delete(target);
-        if (stored.version < 1) {
-          faults.add(`${kind} ${stored.id} was made by no entry`);
-          continue;
-        }
-        if (stored.version <= checkpoint && last === checkpoint) continue;
-        if (last === 'deleted') {
-          faults.add(`${kind} ${stored.id} was deleted, and is there again`);
-          continue;
-        }
-        if (stored.version < last) {
-          faults.add(`${kind} ${stored.id} is as it was before entry ${last}`);
-          continue;
-        }
-        const entry = db.get<{ target: string; detail: string }>(VERIFY_SQL.madeBy, stored.version);
-        const now = JSON.parse(JSON.stringify(audited(stored)));
-        const isSo = entry?.target === target && isDeepStrictEqual(parsed(entry.detail).after, now);
-        if (!isSo) faults.add(`${kind} ${stored.id} is not as entry ${stored.version} says`);
-      }
-      if (page.length < PAGE) break;
-      afterId = page.at(-1)?.id ?? '';
-    }
-  }
-  for (const [target, last] of newest) {
-    if (last !== 'deleted') faults.add(`${target} is missing, and entry ${last} says what it is`);
   }
 }
 

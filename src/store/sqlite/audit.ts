@@ -7,10 +7,12 @@ import {
   isSealed,
   type PointName,
   type SealedPoint,
+  type SealName,
   sealPoint,
 } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/model.ts';
+import { carryOf, everyResource, KINDS } from './audit-states.ts';
 import type { Connection } from './connection.ts';
 
 /** Every statement that writes to the log. */
@@ -24,6 +26,9 @@ export const AUDIT_WRITE_SQL = {
     ON CONFLICT (name) DO UPDATE SET writer = excluded.writer, sequence = excluded.sequence,
       hash = excluded.hash, mac = excluded.mac`,
 } as const;
+
+/** Asked once: what begins a log does not say when it does. */
+const NOW_SQL = `SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS atMs`;
 
 /** Bytes of a writer's name. */
 const WRITER_BYTES = 12;
@@ -95,8 +100,9 @@ export class AuditLog {
     if (this.#isMoved) this.putPoint('head', this.head);
   }
 
-  putPoint(name: PointName, point: ChainPoint): void {
-    const { writer, sequence, hash, mac } = sealPoint(this.key, name, point);
+  /** @param seal what the point is sealed as, where that is not its name */
+  putPoint(name: PointName, point: ChainPoint, seal: SealName = name): void {
+    const { writer, sequence, hash, mac } = sealPoint(this.key, seal, point);
     this.#db.run(AUDIT_WRITE_SQL.putPoint, name, writer, sequence, hash, mac);
   }
 
@@ -110,11 +116,21 @@ export class AuditLog {
     return head;
   }
 
-  /** The log of a new database begins, or of one that was made before logs were chained. */
+  /**
+   * The log of a new database begins, or of one that was made before logs were chained: what is there
+   * then is taken as it is, and told by an entry each, so that every later change of it shows.
+   */
   #begin(sequence: number): ChainPoint {
     const writer = randomBytes(WRITER_BYTES).toString('base64url');
     const start = chainStart(this.key, writer, sequence);
-    this.putPoint('checkpoint', start);
-    return start;
+    this.putPoint('checkpoint', start, 'whole');
+    this.#head = start;
+    const nowMs = this.#db.get<{ atMs: number }>(NOW_SQL)?.atMs ?? 0;
+    for (const kind of KINDS) {
+      for (const stored of everyResource(this.#db, kind)) {
+        this.append(carryOf(this.key, kind, stored, nowMs));
+      }
+    }
+    return this.#head;
   }
 }

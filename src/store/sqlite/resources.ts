@@ -1,7 +1,8 @@
 /** Changes of resources in an SQLite database: what is expected, what follows, and who hears of it. */
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../domain/errors.ts';
-import type { Account, ApiKey } from '../../domain/model.ts';
+import type { Account, ApiKey, AuditEntry, Operator } from '../../domain/model.ts';
+import { ownerNeededUntil } from '../../domain/operator.ts';
 import {
   type Change,
   type ChangeBy,
@@ -15,14 +16,20 @@ import {
 } from '../store.ts';
 import type { Written } from '../writes.ts';
 import type { AuditLog } from './audit.ts';
+import { stateOf } from './audit-states.ts';
 import type { Connection } from './connection.ts';
 import { contentOf, readResource } from './resource-reads.ts';
 import { drop, PUT } from './resource-writes.ts';
-import { endSessions } from './sessions.ts';
+import { endSessions, noteRevokedWith, revocationsOf } from './sessions.ts';
 
 /** Every statement of a change that is about more than the resource itself. */
 export const CHANGE_SQL = {
   planHolders: 'SELECT DISTINCT client_id AS clientId FROM subscription WHERE plan_id = ?',
+  otherOwner: `
+    SELECT id FROM operator
+    WHERE role = 'owner' AND id <> ?1 AND revoked_at_ms IS NULL
+      AND (expires_at_ms IS NULL OR expires_at_ms > ?2)
+    LIMIT 1`,
   accountKeys: 'SELECT key_id AS id FROM api_key_account WHERE account_id = ?',
   request: `
     SELECT body_hash AS bodyHash, resource_id AS resourceId, at_ms AS atMs FROM request
@@ -38,9 +45,6 @@ export const CHANGE_SQL = {
       (SELECT operator_id, request_id FROM request WHERE at_ms <= ? ORDER BY at_ms LIMIT 2)`,
 } as const;
 
-/** What must not be in the log, though it is hashed. */
-const SECRETS = ['secretMac', 'previousSecretMac', 'tokenMac'];
-
 /** See Store.change. */
 export function changeResources(
   db: Connection,
@@ -49,8 +53,8 @@ export function changeResources(
   by: ChangeBy,
   request?: RequestRecord,
 ): Written<ChangeOutcome> {
-  const repeatedOf = request && repeated(db, request);
-  if (repeatedOf !== undefined) return { result: { repeatedOf, stored: [] }, changes: [] };
+  const before = request && repeatedOf(db, request);
+  if (before !== undefined) return { result: { repeatedOf: before, stored: [] }, changes: [] };
   const work = new Work(db, log, by);
   const stored = changes.map((change) => work.apply(change));
   const [first] = changes;
@@ -74,8 +78,8 @@ export function revokeKey(
   return { result: true, changes: work.announcements() };
 }
 
-/** The resource of the request's first coming, if it came before. */
-function repeated(db: Connection, request: RequestRecord): string | undefined {
+/** See Store.repeatedOf. */
+export function repeatedOf(db: Connection, request: RequestRecord): string | undefined {
   const { operatorId, requestId, bodyHash, atMs } = request;
   const sql = CHANGE_SQL.request;
   const found = db.get<{ bodyHash: string; resourceId: string; atMs: number }>(
@@ -123,6 +127,7 @@ class Work {
     const { kind, id, value } = change;
     const before = readResource(this.#db, kind, id);
     checkExpected(change, before);
+    if (kind === 'operator') this.#checkOwner(before as Stored<Operator>, value as Operator | null);
     const entry = { action: `${kind}.${change.action}`, target: `${kind}:${id}` };
     if (value !== null) {
       if (value.id !== id) throw new Error(`${kind} ${id} cannot become ${value.id}`);
@@ -133,10 +138,21 @@ class Work {
     if (before === undefined) throw notFound(kind, id);
     this.#touch(kind, contentOf(before));
     if (kind === 'account') this.#leaveKeys(id);
-    if (kind === 'key') this.#sessions.push(...endSessions(this.#db, id, this.#by.atMs));
+    const ended = kind === 'key' ? endSessions(this.#db, id, this.#by.atMs) : [];
     drop(this.#db, kind, id);
-    this.#note(entry, { before: audited(before) });
+    const was = { before: stateOf(this.#log.key, kind, before) };
+    noteRevokedWith(this.#log, this.#entryOf(entry, was), ended);
+    this.#sessions.push(...revocationsOf(ended));
     return null;
+  }
+
+  /** One owner is left who can act, whatever is asked for at the same time. */
+  #checkOwner(before: Stored<Operator> | undefined, after: Operator | null): void {
+    const untilMs = before && ownerNeededUntil(before, after, this.#by.atMs);
+    if (untilMs === undefined) return;
+    if (this.#db.get(CHANGE_SQL.otherOwner, before?.id ?? '', untilMs) !== undefined) return;
+    const advice = 'make another owner first, or give the token an end more than a day from now';
+    throw new AppError('LAST_OWNER', `no owner would be left who can act; ${advice}`);
   }
 
   /** Puts the value in place, with an audit entry of this action and target. */
@@ -158,8 +174,9 @@ class Work {
     this.#touch(kind, value);
     const after = readResource(this.#db, kind, value.id);
     if (after === undefined) throw new Error(`${kind} ${value.id} is not there after it was put`);
-    const was = before === undefined ? {} : { before: audited(before) };
-    this.#note(entry, { ...was, after: audited(after) });
+    const was = before === undefined ? {} : { before: stateOf(this.#log.key, kind, before) };
+    const is = { after: stateOf(this.#log.key, kind, after) };
+    this.#log.append(this.#entryOf(entry, { ...was, ...is }));
     return after;
   }
 
@@ -174,13 +191,13 @@ class Work {
     }
   }
 
-  #note(
+  #entryOf(
     { action, target }: { readonly action: string; readonly target: string },
     change: Readonly<Record<string, unknown>>,
-  ): void {
+  ): AuditEntry {
     const { actor, atMs, remoteAddress, detail } = this.#by;
     const entry = { actor, atMs, remoteAddress, action, target };
-    this.#log.append({ ...entry, detail: { ...detail, ...change } });
+    return { ...entry, detail: { ...detail, ...change } };
   }
 
   #touch<K extends ResourceKind>(kind: K, value: Resources[K]): void {
@@ -216,10 +233,4 @@ function normal<R extends object>(value: R): R {
   if (!('accountIds' in value)) return value;
   const { accountIds } = value as unknown as ApiKey;
   return { ...value, accountIds: [...new Set(accountIds)].toSorted() };
-}
-
-/** A resource as the log tells it: without its stamps, which the entry has, and without secrets. */
-export function audited(stored: Stored<object>): Record<string, unknown> {
-  const entries = Object.entries(contentOf(stored));
-  return Object.fromEntries(entries.filter(([name]) => !SECRETS.includes(name)));
 }

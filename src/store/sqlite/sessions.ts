@@ -1,7 +1,8 @@
 /** Sessions in an SQLite database: recorded, listed, revoked. */
 import { AppError } from '../../domain/errors.ts';
-import type { Session } from '../../domain/model.ts';
+import type { AuditEntry, Session } from '../../domain/model.ts';
 import type { Change, RevokedSession, SessionQuery } from '../store.ts';
+import type { AuditLog } from './audit.ts';
 import type { Connection } from './connection.ts';
 
 const COLUMNS = `session.id, key_id AS keyId, session.client_id AS clientId,
@@ -24,12 +25,15 @@ export const SESSION_READ_SQL = {
 
 /** Every statement that changes sessions. */
 export const SESSION_WRITE_SQL = {
-  // The key is judged by the statement that records the session: no revocation comes between.
+  // The key and the secret are judged by the statement that records the session: neither revocation
+  // nor rotation comes between.
   createSession: `
     INSERT INTO session (id, key_id, client_id, source_app_id, remote_address, issued_at_ms,
       expires_at_ms, revoked_at_ms)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM api_key
-    WHERE id = ?2 AND revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?6)`,
+    WHERE id = ?2 AND revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?6)
+      AND (?9 IS NULL OR secret_mac = ?9
+        OR (previous_secret_mac = ?9 AND previous_secret_ends_at_ms > ?10))`,
   revokeSession: `
     UPDATE session SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL
     RETURNING expires_at_ms AS expiresAtMs`,
@@ -39,12 +43,18 @@ export const SESSION_WRITE_SQL = {
     RETURNING id AS sessionId, expires_at_ms AS expiresAtMs`,
 } as const;
 
-/** False when the key is not there, revoked, or expired at the session's issue. */
-export function addSession(db: Connection, session: Session): boolean {
+/** See Store.createSession. */
+export function addSession(
+  db: Connection,
+  session: Session,
+  atMs: number,
+  secretMac: string | undefined,
+): boolean {
   const { id, keyId, clientId, sourceAppId, remoteAddress } = session;
   const times = [session.issuedAtMs, session.expiresAtMs, session.revokedAtMs] as const;
   const values = [id, keyId, clientId, sourceAppId, remoteAddress, ...times] as const;
-  return db.run(SESSION_WRITE_SQL.createSession, ...values) === 1;
+  const secret = [secretMac ?? null, atMs] as const;
+  return db.run(SESSION_WRITE_SQL.createSession, ...values, ...secret) === 1;
 }
 
 /** Revokes one; undefined when there is no such session, or it was revoked before. */
@@ -54,11 +64,49 @@ export function endSession(db: Connection, sessionId: string, atMs: number): Cha
   return row && { kind: 'session-revoked', sessionId, expiresAtMs: row.expiresAtMs };
 }
 
+/** Sessions that one entry names: some ten kilobytes. */
+const NAMED_MAX = 500;
+
+/** Writes that these sessions were revoked, so that one which lives again shows. */
+export function noteRevoked(
+  log: AuditLog,
+  audit: AuditEntry,
+  ended: readonly RevokedSession[],
+): void {
+  for (let rest = ended; rest.length > 0; rest = rest.slice(NAMED_MAX)) {
+    log.append({ ...audit, detail: { ...audit.detail, ...namesOf(rest) } });
+  }
+}
+
+/** The same in an entry of what revoked them, which says so of others with further entries. */
+export function noteRevokedWith(
+  log: AuditLog,
+  audit: AuditEntry,
+  ended: readonly RevokedSession[],
+): void {
+  const names = ended.length === 0 ? {} : namesOf(ended);
+  log.append({ ...audit, detail: { ...audit.detail, ...names } });
+  const { detail: _, ...what } = audit;
+  const further = { ...what, action: 'session.revoke', detail: {} };
+  noteRevoked(log, further, ended.slice(NAMED_MAX));
+}
+
+/** How an entry names sessions, as many as one may. */
+function namesOf(ended: readonly RevokedSession[]): Readonly<Record<string, unknown>> {
+  const sessionIds = ended.slice(0, NAMED_MAX).map(({ sessionId }) => sessionId);
+  return { sessions: sessionIds.length, sessionIds };
+}
+
+/** What must be announced of sessions that were revoked. */
+export function revocationsOf(ended: readonly RevokedSession[]): Change[] {
+  return ended.map((each) => ({ kind: 'session-revoked', ...each }));
+}
+
 /** Revokes all of a key that live past `atMs`. */
-export function endSessions(db: Connection, keyId: string, atMs: number): Change[] {
+export function endSessions(db: Connection, keyId: string, atMs: number): RevokedSession[] {
   return db
     .all<RevokedSession>(SESSION_WRITE_SQL.revokeKeySessions, keyId, atMs)
-    .map((row) => ({ kind: 'session-revoked', ...row }));
+    .map((row) => ({ ...row }));
 }
 
 /** Revokes all of a key or of a client's keys that live past `atMs`. */
@@ -66,7 +114,7 @@ export function endSessionsOf(
   db: Connection,
   of: { readonly keyId: string } | { readonly clientId: string },
   atMs: number,
-): Change[] {
+): RevokedSession[] {
   const keyIds = 'keyId' in of ? [of.keyId] : keysFrom(db, of.clientId, '');
   return keyIds.flatMap((keyId) => endSessions(db, keyId, atMs));
 }

@@ -44,6 +44,7 @@ import {
   readSigningKeys,
 } from './reads.ts';
 import { listResources, readResource } from './resource-reads.ts';
+import { repeatedOf } from './resources.ts';
 import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 
 const WRITE_QUEUE_MAX = 8_192;
@@ -136,12 +137,16 @@ export class SqliteStore implements Store {
     return this.#writes.submit('change', changes, by, request) as Promise<ChangeOutcome<K>>;
   }
 
+  async repeatedOf(request: RequestRecord): Promise<string | undefined> {
+    return this.#read((db) => repeatedOf(db, request));
+  }
+
   revokeKey(keyId: string, atMs: number, audit: AuditEntry): Promise<boolean> {
     return this.#writes.submit('revokeKey', keyId, atMs, audit);
   }
 
-  createSession(session: Session, audit: AuditEntry): Promise<boolean> {
-    return this.#writes.submit('createSession', session, audit);
+  createSession(session: Session, audit: AuditEntry, secretMac?: string): Promise<boolean> {
+    return this.#writes.submit('createSession', session, audit, secretMac);
   }
 
   async session(sessionId: string): Promise<Session | undefined> {
@@ -216,8 +221,13 @@ export class SqliteStore implements Store {
     return this.#read((db) => findAudit(db, query));
   }
 
-  pruneAudit(untilMs: number, entriesMax: number, audit?: AuditEntry): Promise<number> {
-    return this.#writes.submit('pruneAudit', untilMs, entriesMax, audit);
+  pruneAudit(
+    untilMs: number,
+    entriesMax: number,
+    atMs: number,
+    audit?: AuditEntry,
+  ): Promise<number> {
+    return this.#writes.submit('pruneAudit', untilMs, entriesMax, atMs, audit);
   }
 
   subscribe(listener: (change: Change) => void): () => void {

@@ -3,11 +3,19 @@ import type { Change } from '../store.ts';
 import type { WriteArgs, WriteName, WriteResult, Written } from '../writes.ts';
 import { AUDIT_WRITE_SQL, type AuditLog } from './audit.ts';
 import { AUDIT_PRUNE_SQL, pruneAudit } from './audit-prune.ts';
+import { sessionState } from './audit-states.ts';
 import type { Connection } from './connection.ts';
 import { ORDER_WRITE_SQL, recordOrders } from './orders.ts';
 import { RESOURCE_WRITE_SQL } from './resource-writes.ts';
 import { CHANGE_SQL, changeResources, revokeKey } from './resources.ts';
-import { addSession, endSession, endSessionsOf, SESSION_WRITE_SQL } from './sessions.ts';
+import {
+  addSession,
+  endSession,
+  endSessionsOf,
+  noteRevoked,
+  revocationsOf,
+  SESSION_WRITE_SQL,
+} from './sessions.ts';
 
 /** Every statement of a write; a test asks SQLite how it would do each of them. */
 export const WRITE_SQL = {
@@ -53,9 +61,9 @@ export const WRITES: WriteTable = {
     return revokeKey(db, log, keyId, atMs, audit);
   },
 
-  createSession(db, [session, audit], log) {
-    if (!addSession(db, session)) return written(false);
-    log.append(audit);
+  createSession(db, [session, audit, secretMac], log) {
+    if (!addSession(db, session, audit.atMs, secretMac)) return written(false);
+    log.append({ ...audit, detail: { ...audit.detail, session: sessionState(session) } });
     return written(true);
   },
 
@@ -67,18 +75,17 @@ export const WRITES: WriteTable = {
   },
 
   revokeSessions(db, [of, atMs, audit], log) {
-    const changes = endSessionsOf(db, of, atMs);
-    const sessions = changes.length;
-    if (sessions > 0) log.append({ ...audit, detail: { ...audit.detail, sessions } });
-    return written(sessions, changes);
+    const ended = endSessionsOf(db, of, atMs);
+    noteRevoked(log, audit, ended);
+    return written(ended.length, revocationsOf(ended));
   },
 
   recordOrders(db, [changes, trades]) {
     return written(undefined, recordOrders(db, changes, trades));
   },
 
-  pruneAudit(db, [untilMs, entriesMax, audit], log) {
-    const pruned = pruneAudit(db, log, untilMs, entriesMax);
+  pruneAudit(db, [untilMs, entriesMax, atMs, audit], log) {
+    const pruned = pruneAudit(db, log, { untilMs, entriesMax, atMs });
     if (pruned > 0 && audit !== undefined) log.append(audit);
     return written(pruned);
   },

@@ -5,7 +5,9 @@ import { FileDescriptorProtoSchema, MethodOptionsSchema } from '@bufbuild/protob
 import { http } from '../../gen/google/api/annotations_pb.js';
 import { HttpRuleSchema } from '../../gen/google/api/http_pb.js';
 import { AuthService } from '../../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
+import { OrdersService } from '../../gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
 import { Health } from '../../gen/health/v1/health_pb.js';
+import { AccountRoutesService } from '../../gen/propusk/routes/v1/routes_pb.js';
 import { Router } from './router.ts';
 
 const router = new Router([AuthService, Health]);
@@ -48,6 +50,22 @@ function serviceWith(...routes: string[]): DescService {
   });
   return createFileRegistry(file, () => undefined).getService('x.S') as DescService;
 }
+
+test('a route of any verb takes those that no other route takes', () => {
+  const services = [AccountRoutesService, OrdersService];
+  const router = new Router(services);
+  const named = (verb: string, path: string) => {
+    const match = router.match(verb, path);
+    return 'binding' in match ? match.binding.method.name : match;
+  };
+  assert.equal(named('GET', '/v1/accounts/1'), 'GetAccount');
+  assert.equal(named('GET', '/v1/accounts/1/orders'), 'GetOrders');
+  assert.equal(named('POST', '/v1/accounts/1/orders'), 'PlaceOrder');
+  for (const verb of ['DELETE', 'PUT', 'HEAD', '*', 'get']) {
+    assert.equal(named(verb, '/v1/accounts/1/orders'), 'ChangeAccount', verb);
+  }
+  assert.deepEqual(named('PUT', '/v1/accounts'), []);
+});
 
 test('of several routes that fit, one by its letters counts, else the last of the contract', () => {
   const chosen = (path: string, ...routes: string[]) => {

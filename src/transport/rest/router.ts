@@ -1,13 +1,17 @@
 /** REST routes, read off the google.api.http options of the contract's methods. */
 import { type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
 import { AppError } from '../../domain/errors.ts';
+import { matchPath, type PathTemplate, parsePathTemplate } from '../../domain/path-template.ts';
 import { http as httpOption } from '../../gen/google/api/annotations_pb.js';
 import type { HttpRule } from '../../gen/google/api/http_pb.js';
-import { matchPath, type PathTemplate, parsePathTemplate } from './path-template.ts';
+
+/** The verb of a route that takes all of them. */
+const ANY_VERB = '*';
 
 /** One way to reach a method over REST. */
 export interface Binding {
   readonly method: DescMethod;
+  /** `*`: any. */
   readonly verb: string;
   readonly template: PathTemplate;
   /** Which field the body is: `*` for all of them, empty for none. */
@@ -29,7 +33,7 @@ function patternOf(rule: HttpRule): { verb: string; path: string } | undefined {
   return { verb: pattern.case.toUpperCase(), path: pattern.value };
 }
 
-function bindingsOf(method: DescMethod): Binding[] {
+function bindingsOf(method: DescMethod, read: typeof parsePathTemplate): Binding[] {
   if (!hasOption(method, httpOption)) return [];
   if (method.methodKind !== 'unary') throw new Error(`${method}: a stream has no REST route`);
   const rule = getOption(method, httpOption);
@@ -39,7 +43,7 @@ function bindingsOf(method: DescMethod): Binding[] {
     return {
       method,
       verb: pattern.verb,
-      template: parsePathTemplate(pattern.path),
+      template: read(pattern.path),
       body: each.body,
       responseBody: each.responseBody,
     };
@@ -53,8 +57,10 @@ export class Router {
   /** Those that must be tried one by one; of several that fit, the last of the contract counts. */
   readonly #templates: Binding[] = [];
 
-  constructor(services: readonly DescService[]) {
-    for (const binding of services.flatMap((s) => s.methods.flatMap(bindingsOf))) {
+  /** @param read reads the templates, which is theirs to say what they mean */
+  constructor(services: readonly DescService[], read = parsePathTemplate) {
+    const methods = services.flatMap((service) => service.methods);
+    for (const binding of methods.flatMap((method) => bindingsOf(method, read))) {
       const { segments, verb } = binding.template;
       if (verb === '' && segments.every((segment) => segment.kind === 'literal')) {
         const path = `/${segments.map((s) => (s.kind === 'literal' ? s.text : '')).join('/')}`;
@@ -80,17 +86,21 @@ export class Router {
   match(verb: string, path: string): Match | readonly string[] {
     const allowed = new Set<string>();
     for (const binding of this.#literal.get(path) ?? []) {
-      if (binding.verb === verb) return { binding, variables: new Map() };
+      if (takes(binding, verb)) return { binding, variables: new Map() };
       allowed.add(binding.verb);
     }
     for (const binding of this.#templates) {
       const variables = fit(binding, path);
       if (variables === undefined) continue;
-      if (binding.verb === verb) return { binding, variables };
+      if (takes(binding, verb)) return { binding, variables };
       allowed.add(binding.verb);
     }
     return [...allowed].sort();
   }
+}
+
+function takes(binding: Binding, verb: string): boolean {
+  return binding.verb === verb || binding.verb === ANY_VERB;
 }
 
 function fit(binding: Binding, path: string): Map<string, string> | undefined {

@@ -70,7 +70,7 @@ export declare type CheckResponse = Message<"propusk.access.v1.CheckResponse"> &
   allowed: boolean;
 
   /**
-   * Why not; empty where it is allowed. TOKEN_INVALID (malformed or forged), TOKEN_EXPIRED,
+   * Why not; empty where it is allowed. TOKEN_INVALID (empty, malformed or forged), TOKEN_EXPIRED,
    * SESSION_REVOKED, KEY_REVOKED, KEY_EXPIRED or KEY_UNKNOWN: the token is no good, and its holder is
    * to hear UNAUTHENTICATED (401) whichever it is. ACCOUNT_NOT_IN_TOKEN: NOT_FOUND (404).
    * READONLY_SESSION, READONLY_ACCOUNT, QUOTE_LEVEL_TOO_LOW or ACCESS_FORBIDDEN: PERMISSION_DENIED (403).
@@ -108,7 +108,7 @@ export declare type CheckResponse = Message<"propusk.access.v1.CheckResponse"> &
   sessionId: string;
 
   /**
-   * The session is readonly, as TokenDetails says it.
+   * The session is readonly, as TokenDetails says it; false where the token is no good.
    *
    * @generated from field: bool readonly = 7;
    */
@@ -116,7 +116,7 @@ export declare type CheckResponse = Message<"propusk.access.v1.CheckResponse"> &
 
   /**
    * What may be seen of the market, at the level that was asked for or more, the earliest that there
-   * is; unspecified where no market was asked about, or nothing may be seen.
+   * is; unspecified where no market was asked about, or it is not allowed.
    *
    * @generated from field: grpc.tradeapi.v1.auth.MDPermission.QuoteLevel quote_level = 8;
    */
@@ -238,7 +238,7 @@ export declare const AccessService: GenService<{
   },
   /**
    * The same, at once and whenever the answer changes. Ends with OK after the answer that says
-   * TOKEN_EXPIRED or SESSION_REVOKED, behind which nothing can change any more.
+   * TOKEN_INVALID, TOKEN_EXPIRED or SESSION_REVOKED, behind which nothing can change any more.
    *
    * @generated from rpc propusk.access.v1.AccessService.CheckStream
    */

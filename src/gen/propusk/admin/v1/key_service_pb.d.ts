@@ -139,7 +139,8 @@ export declare type CreateKeyRequest = Message<"propusk.admin.v1.CreateKeyReques
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 2;
    */
@@ -204,7 +205,8 @@ export declare type ImportKeyRequest = Message<"propusk.admin.v1.ImportKeyReques
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 3;
    */
@@ -370,7 +372,8 @@ export declare type RotateKeyRequest = Message<"propusk.admin.v1.RotateKeyReques
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 4;
    */

@@ -97,7 +97,8 @@ export declare type CreateOperatorRequest = Message<"propusk.admin.v1.CreateOper
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 2;
    */
@@ -287,7 +288,8 @@ export declare type RotateOperatorTokenRequest = Message<"propusk.admin.v1.Rotat
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 4;
    */
@@ -395,7 +397,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Changes the fields of an operator that `update_mask` names, and no others. Nobody changes his own
-   * role.
+   * role, and an end that is set leaves an owner who can act for a day.
    *
    * @generated from rpc propusk.admin.v1.OperatorService.UpdateOperator
    */
@@ -415,7 +417,8 @@ export declare const OperatorService: GenService<{
     output: typeof EmptySchema;
   },
   /**
-   * Gives an operator a new token, which is shown in this answer alone; the one before works no more.
+   * Gives an operator a new token, which is shown in this answer alone; the one before works no more. Of owners
+   * one is left who can act for a day; else LAST_OWNER.
    *
    * @generated from rpc propusk.admin.v1.OperatorService.RotateOperatorToken
    */

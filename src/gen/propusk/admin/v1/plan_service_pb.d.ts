@@ -82,7 +82,8 @@ export declare type CreatePlanRequest = Message<"propusk.admin.v1.CreatePlanRequ
 
   /**
    * A name that the caller gives to this request, so that it can be sent again where the answer was
-   * lost: within 24 hours the same request answers what the first one made. At most 64 characters.
+   * lost: within 24 hours the same request answers what the first one made, or RESOURCE_NOT_FOUND
+   * where that is gone by then. At most 64 characters.
    *
    * @generated from field: string request_id = 2;
    */

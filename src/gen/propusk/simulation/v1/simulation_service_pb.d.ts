@@ -72,7 +72,7 @@ export declare const SetPriceResponseSchema: GenMessage<SetPriceResponse>;
 export declare const SimulationService: GenService<{
   /**
    * Sets the last price of a symbol. Orders that it fills or triggers have changed, and the changes
-   * are durable, when this is answered.
+   * are durable, when this is answered. `propusk dev` asks nobody for an operator's token.
    *
    * @generated from rpc propusk.simulation.v1.SimulationService.SetPrice
    */

@@ -8,12 +8,13 @@
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
 import { file_google_type_decimal } from "../../../google/type/decimal_pb.js";
+import { file_propusk_contract_v1_contract } from "../../contract/v1/contract_pb.js";
 
 /**
  * Describes the file propusk/simulation/v1/simulation_service.proto.
  */
 export const file_propusk_simulation_v1_simulation_service = /*@__PURE__*/
-  fileDesc("Ci5wcm9wdXNrL3NpbXVsYXRpb24vdjEvc2ltdWxhdGlvbl9zZXJ2aWNlLnByb3RvEhVwcm9wdXNrLnNpbXVsYXRpb24udjEiRgoPU2V0UHJpY2VSZXF1ZXN0Eg4KBnN5bWJvbBgBIAEoCRIjCgVwcmljZRgCIAEoCzIULmdvb2dsZS50eXBlLkRlY2ltYWwiRwoQU2V0UHJpY2VSZXNwb25zZRIOCgZzeW1ib2wYASABKAkSIwoFcHJpY2UYAiABKAsyFC5nb29nbGUudHlwZS5EZWNpbWFsMpIBChFTaW11bGF0aW9uU2VydmljZRJ9CghTZXRQcmljZRImLnByb3B1c2suc2ltdWxhdGlvbi52MS5TZXRQcmljZVJlcXVlc3QaJy5wcm9wdXNrLnNpbXVsYXRpb24udjEuU2V0UHJpY2VSZXNwb25zZSIggtPkkwIaOgEqIhUvdjEvc2ltdWxhdGlvbi9wcmljZXNiBnByb3RvMw", [file_google_api_annotations, file_google_type_decimal]);
+  fileDesc("Ci5wcm9wdXNrL3NpbXVsYXRpb24vdjEvc2ltdWxhdGlvbl9zZXJ2aWNlLnByb3RvEhVwcm9wdXNrLnNpbXVsYXRpb24udjEiRgoPU2V0UHJpY2VSZXF1ZXN0Eg4KBnN5bWJvbBgBIAEoCRIjCgVwcmljZRgCIAEoCzIULmdvb2dsZS50eXBlLkRlY2ltYWwiRwoQU2V0UHJpY2VSZXNwb25zZRIOCgZzeW1ib2wYASABKAkSIwoFcHJpY2UYAiABKAsyFC5nb29nbGUudHlwZS5EZWNpbWFsMpsBChFTaW11bGF0aW9uU2VydmljZRKFAQoIU2V0UHJpY2USJi5wcm9wdXNrLnNpbXVsYXRpb24udjEuU2V0UHJpY2VSZXF1ZXN0GicucHJvcHVzay5zaW11bGF0aW9uLnYxLlNldFByaWNlUmVzcG9uc2UiKJLbGAQQBCgDgtPkkwIaOgEqIhUvdjEvc2ltdWxhdGlvbi9wcmljZXNiBnByb3RvMw", [file_google_api_annotations, file_google_type_decimal, file_propusk_contract_v1_contract]);
 
 /**
  * Describes the message propusk.simulation.v1.SetPriceRequest.

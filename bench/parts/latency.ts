@@ -1,0 +1,135 @@
+/** How long calls take: at half load, and while sessions are recorded. */
+import type { OpenOrder } from '../load/client.ts';
+import type { Outcome, Shape } from '../load/protocol.ts';
+import { type Contestant, disturbanceOf, median, warmUp } from '../rounds.ts';
+import type { Section } from '../section.ts';
+import type { Stage } from '../stage.ts';
+import { AUTH, BARE_HTTP, GRPC_SHAPES, grpcBasics, restBasics, SEEN } from './contestants.ts';
+
+const ROUNDS = 9;
+const WINDOW_MS = 3000;
+const RAMP_MS = 300;
+const WARM_MS = 2000;
+/** Of connections that wait for nothing. */
+const REST_SHAPE: Shape = { connections: 256, streams: 1 };
+const GRPC_SHAPE: Shape = { connections: 4, streams: 200 };
+/** Of a server's best, while Auth has half of its own: together they must not be more than there is. */
+const BESIDE_AUTH = 0.1;
+
+/** p99 in milliseconds of what is asked first. */
+interface Measured {
+  readonly p99: number;
+  readonly p50: number;
+  readonly isDisturbed: boolean;
+}
+
+class Latencies {
+  readonly #stage: Stage;
+  readonly #shape: Shape;
+
+  constructor(stage: Stage, shape: Shape) {
+    this.#stage = stage;
+    this.#shape = shape;
+  }
+
+  /** The calls of the first, all loads together. */
+  async measure(...loads: readonly (readonly [Contestant, number])[]): Promise<Measured> {
+    const orders = loads.map(
+      ([{ serverPid, target }, rate]): OpenOrder => ({
+        ...{ serverPid, target, rate, shape: this.#shape },
+        ...{ rampMs: RAMP_MS, windowMs: WINDOW_MS },
+      }),
+    );
+    const [first] = await this.#stage.load.open(orders);
+    if (first === undefined) throw new Error('the load told nothing');
+    return {
+      p99: first.p99 ?? Number.NaN,
+      p50: first.p50 ?? Number.NaN,
+      isDisturbed: isBad(first),
+    };
+  }
+
+  /** Rounds of both, forwards and backwards; the median of the ratios of the second to the first. */
+  async compare(
+    names: readonly [string, string],
+    first: () => Promise<Measured>,
+    second: () => Promise<Measured>,
+  ): Promise<Section['figures']> {
+    const pairs: (readonly [Measured, Measured])[] = [];
+    for (let round = 0; round < this.#stage.rounds(ROUNDS); round++) {
+      if (round % 2 === 0) pairs.push([await first(), await second()]);
+      else pairs.push(((one, other) => [other, one] as const)(await second(), await first()));
+    }
+    const { isNoisy } = this.#stage;
+    const counted = pairs.filter(([a, b]) => isNoisy || !(a.isDisturbed || b.isDisturbed));
+    const of = (pick: (pair: readonly [Measured, Measured]) => number) =>
+      counted.length < 3 ? undefined : median(counted.map(pick));
+    return {
+      [`${names[0]}: p50, ms`]: of(([a]) => a.p50),
+      [`${names[0]}: p99, ms`]: of(([a]) => a.p99),
+      [`${names[1]}: p50, ms`]: of(([, b]) => b.p50),
+      [`${names[1]}: p99, ms`]: of(([, b]) => b.p99),
+      [`${names[1]}: p99 over that of ${names[0]}`]: of(([a, b]) => b.p99 / a.p99),
+      [`${names[1]}: pairs that count`]: `${counted.length} of ${pairs.length}`,
+    };
+  }
+}
+
+/** An open loop's load spins, so that its core tells nothing about its limits; being late does. */
+function isBad({ usage, lateMs = 0 }: Outcome): boolean {
+  const rest = usage && { ...usage, load: 0 };
+  return disturbanceOf(rest) !== undefined || lateMs > 1;
+}
+
+function named(contestants: readonly Contestant[], wanted: string): Contestant {
+  const found = contestants.find(({ name }) => name === wanted);
+  if (found === undefined) throw new Error(`there is no ${wanted}`);
+  return found;
+}
+
+/** TokenDetails at half of what each server carries, and beside Auth. */
+export async function latency(stage: Stage): Promise<Section[]> {
+  const rest = await restBasics(stage);
+  const grpc = await grpcBasics(stage, GRPC_SHAPES[0]?.[1] ?? GRPC_SHAPE);
+  const best = new Map<Contestant, number>();
+  const [bare, details, auth] = [BARE_HTTP, SEEN, AUTH].map((name) => named(rest, name));
+  if (bare === undefined || details === undefined || auth === undefined) return [];
+  for (const one of [bare, details, auth, ...grpc]) {
+    await warmUp(stage.load, one, WARM_MS);
+    best.set(one, (await warmUp(stage.load, one, WARM_MS)).rate);
+  }
+  const half = (one: Contestant) => [one, (best.get(one) ?? 0) / 2] as const;
+  const overRest = new Latencies(stage, REST_SHAPE);
+  const overGrpc = new Latencies(stage, GRPC_SHAPE);
+  const figures: Record<string, Section['figures'][string]> = {};
+  Object.assign(
+    figures,
+    await overRest.compare(
+      [BARE_HTTP, 'Propusk over REST'],
+      () => overRest.measure(half(bare)),
+      () => overRest.measure(half(details)),
+    ),
+  );
+  const [bareGrpc, detailsGrpc] = grpc;
+  if (bareGrpc !== undefined && detailsGrpc !== undefined) {
+    Object.assign(
+      figures,
+      await overGrpc.compare(
+        [bareGrpc.name, 'Propusk over gRPC'],
+        () => overGrpc.measure(half(bareGrpc)),
+        () => overGrpc.measure(half(detailsGrpc)),
+      ),
+    );
+  }
+  const few = [details, (best.get(details) ?? 0) * BESIDE_AUTH] as const;
+  Object.assign(
+    figures,
+    await overRest.compare(
+      ['TokenDetails alone', 'TokenDetails beside Auth'],
+      () => overRest.measure(few),
+      () => overRest.measure(few, half(auth)),
+    ),
+  );
+  const title = 'Latency at half load (open loop); TokenDetails at a tenth beside Auth at half';
+  return [{ part: 'latency', title, rows: [], figures }];
+}

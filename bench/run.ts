@@ -1,0 +1,71 @@
+/**
+ * `npm run bench [-- PART…] [--quick] [--noisy] [--keys N] [--past-sessions N] [--share S]`: all parts,
+ * some of them, or a quick run.
+ */
+import { parseArgs } from 'node:util';
+import { describeMachine } from './machine.ts';
+import { flat } from './parts/flat.ts';
+import { latency } from './parts/latency.ts';
+import { memory } from './parts/memory.ts';
+import { auth, grpc, rest } from './parts/throughput.ts';
+import { quick } from './quick.ts';
+import { report } from './report.ts';
+import { linesOf, type Section } from './section.ts';
+import { Stage } from './stage.ts';
+
+const PARTS: Readonly<Record<string, (stage: Stage) => Promise<Section[]>>> = {
+  rest,
+  grpc,
+  auth,
+  latency,
+  flat,
+  memory,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    noisy: { type: 'boolean', default: false },
+    keys: { type: 'string', default: '1000000' },
+    'past-sessions': { type: 'string', default: '10000000' },
+    share: { type: 'string', default: '1' },
+  },
+});
+
+const unknown = positionals.filter((name) => PARTS[name] === undefined);
+if (unknown.length > 0) {
+  console.error(`no such part: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`);
+  process.exit(2);
+}
+// Servers and folders go at the exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+try {
+  if (values.quick) await quick({ isNoisy: values.noisy });
+  else await full();
+} catch (error) {
+  console.error('the run is void:', error);
+  process.exit(1);
+}
+
+async function full(): Promise<void> {
+  const startedAt = new Date().toISOString();
+  const keys = Number(values.keys);
+  const pastSessions = Number(values['past-sessions']);
+  const isNoisy = values.noisy;
+  await using stage = new Stage({ isNoisy, keys, pastSessions, share: Number(values.share) });
+  const sections: Section[] = [];
+  const machine = describeMachine();
+  console.log(`${machine}${stage.cores === undefined ? '; cores cannot be pinned here' : ''}`);
+  const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
+  for (const name of names) {
+    const found = (await PARTS[name]?.(stage)) ?? [];
+    await stage.clear();
+    for (const section of found) console.log(linesOf(section).join('\n'));
+    sections.push(...found);
+  }
+  // What was left out or disturbed on purpose is no result.
+  if (positionals.length > 0 || isNoisy || Number(values.share) !== 1) return;
+  const files = report({ startedAt, machine, keys, pastSessions, isNoisy, sections });
+  console.log(`written: ${files.join(', ')}`);
+}

@@ -1,0 +1,134 @@
+/** Compares what there is with what the audit log says of it: resources and sessions. */
+import type { KeyObject } from 'node:crypto';
+import type { ResourceKind, Stored } from '../store.ts';
+import type { Faults } from './audit-faults.ts';
+import {
+  everyResource,
+  isAsTold,
+  isSessionAsTold,
+  KINDS,
+  revokedIdsOf,
+  type Spoken,
+  sessionIdOf,
+  toldOf,
+} from './audit-states.ts';
+import type { Connection } from './connection.ts';
+import { readSession } from './sessions.ts';
+
+/** Every query of it. */
+export const VOUCHED_SQL = {
+  entry: 'SELECT sequence, action, target, detail FROM audit WHERE sequence = ?',
+  sessions: 'SELECT count(*) AS sessions FROM session',
+  oldSessions: `
+    SELECT count(*) AS sessions FROM audit JOIN session ON session.id = substr(audit.target, 9)
+    WHERE audit.sequence <= ? AND audit.action = 'session.create'
+      AND audit.target GLOB 'session:*'`,
+} as const;
+
+/** The newest entry that says what a resource is. */
+interface Newest {
+  readonly sequence: number;
+  /** The resource's, if it is as the entry says. */
+  readonly version: number;
+}
+
+/** Follows the log; what is in memory is a few numbers for each resource that it speaks of. */
+export class Vouched {
+  readonly #db: Connection;
+  readonly #key: KeyObject;
+  readonly #faults: Faults;
+  readonly #checkpoint: number;
+  readonly #newest = new Map<string, Newest | 'deleted'>();
+  /** Whose entries were followed. */
+  #sessions = 0;
+
+  constructor(db: Connection, key: KeyObject, faults: Faults, checkpoint: number) {
+    this.#db = db;
+    this.#key = key;
+    this.#faults = faults;
+    this.#checkpoint = checkpoint;
+  }
+
+  follow(entry: Spoken): void {
+    const { sequence, target } = entry;
+    const told = toldOf(entry);
+    if (told !== undefined) {
+      const { version, after } = told;
+      this.#newest.set(target, after === undefined ? 'deleted' : { sequence, version });
+    }
+    const made = sessionIdOf(entry);
+    if (made !== undefined) this.#checkMade(made, entry);
+    for (const id of revokedIdsOf(entry)) {
+      // One that is not there has gone with the entry of its creation, or that entry misses it.
+      if (readSession(this.#db, id)?.revokedAtMs !== null) continue;
+      this.#faults.add(`session ${id} was revoked by entry ${sequence}, and lives again`);
+    }
+  }
+
+  /**
+   * Whatever is administered must be as the newest entry about it says, and there if that says so.
+   *
+   * @param isWhole the log speaks of every resource there is
+   * @returns how many it does not speak of, where it need not
+   */
+  end(isWhole: boolean): number {
+    let untold = 0;
+    for (const kind of KINDS) {
+      for (const stored of everyResource(this.#db, kind)) {
+        const target = `${kind}:${stored.id}`;
+        const newest = this.#newest.get(target);
+        this.#newest.delete(target);
+        const isOld = stored.version >= 1 && stored.version <= this.#checkpoint;
+        if (newest === undefined && isOld && !isWhole) untold++;
+        else this.#checkResource(kind, stored, newest);
+      }
+    }
+    for (const [target, newest] of this.#newest) {
+      if (newest === 'deleted') continue;
+      this.#faults.add(`${target} is missing, and entry ${newest.sequence} says what it is`);
+    }
+    this.#countSessions();
+    return untold;
+  }
+
+  #checkResource(
+    kind: ResourceKind,
+    stored: Stored<{ readonly id: string }>,
+    newest: Newest | 'deleted' | undefined,
+  ): void {
+    const { id, version } = stored;
+    if (newest === undefined) {
+      this.#faults.add(`${kind} ${id} was made by no entry`);
+    } else if (newest === 'deleted') {
+      this.#faults.add(`${kind} ${id} was deleted, and is there again`);
+    } else if (version < newest.version) {
+      this.#faults.add(`${kind} ${id} is as it was before entry ${newest.sequence}`);
+    } else {
+      const sequence = version === newest.version ? newest.sequence : version;
+      const entry = this.#db.get<Spoken>(VOUCHED_SQL.entry, sequence);
+      const told = entry && toldOf(entry);
+      const isOfIt = told?.kind === kind && told.id === id && told.version === version;
+      if (isOfIt && isAsTold(this.#key, kind, stored, told.after)) return;
+      this.#faults.add(`${kind} ${id} is not as entry ${sequence} says`);
+    }
+  }
+
+  #checkMade(id: string, { sequence, detail }: Spoken): void {
+    const session = readSession(this.#db, id);
+    if (session === undefined) {
+      this.#faults.add(`session ${id} is missing, and entry ${sequence} says that it was made`);
+      return;
+    }
+    this.#sessions++;
+    if (isSessionAsTold(session, detail)) return;
+    this.#faults.add(`session ${id} is not as entry ${sequence} says`);
+  }
+
+  #countSessions(): void {
+    const count = (sql: string, ...values: number[]) =>
+      this.#db.get<{ sessions: number }>(sql, ...values)?.sessions ?? 0;
+    const old = count(VOUCHED_SQL.oldSessions, this.#checkpoint);
+    const added = count(VOUCHED_SQL.sessions) - this.#sessions - old;
+    if (added > 0) this.#faults.add(`${added} sessions were made by no entry`);
+  }
+}

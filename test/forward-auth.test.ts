@@ -1,0 +1,344 @@
+/** What proxies are answered that ask at /authz: each rule for each kind of token, and no other request. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { AdministeredServer, makeClient, makeKey } from './administration.ts';
+import {
+  AuthzScene,
+  CLIENTS,
+  KINDS,
+  type Kind,
+  outcomeOf,
+  ROWS,
+  type Row,
+  statusOfOutcome,
+} from './authz-scene.ts';
+import type { Headers } from './clients/client.ts';
+import { failureOfAnswer, Rest2Client, type RestAnswer, type RestClient } from './clients/rest.ts';
+import { FrameType, frameOf, headersOf, PREFACE, pseudo } from './http2-frames.ts';
+import { figuresOf } from './limits-scene.ts';
+import { talk } from './raw.ts';
+import { startHere, startServe } from './start.ts';
+import { claimsOf } from './steps.ts';
+import { lineOf } from './wait.ts';
+
+const scene = await AuthzScene.open();
+const rest2 = new Rest2Client(scene.server.url);
+after(async () => {
+  await rest2.close();
+  await scene[Symbol.asyncDispose]();
+});
+const CLIENTS_OF_HTTP: readonly RestClient[] = [scene.rest, rest2];
+
+function authorization(kind: Kind): Headers {
+  return kind === 'none' ? {} : { authorization: scene.shown[kind] };
+}
+
+type Ask = (client: RestClient, row: Row, headers: Headers) => Promise<RestAnswer>;
+
+const byHeaders: Ask = (client, { verb, uri }, headers) =>
+  client.send('GET', '/authz', {
+    headers: { ...headers, 'x-forwarded-method': verb, 'x-forwarded-uri': uri },
+  });
+const byPost: Ask = (client, { verb, uri }, headers) =>
+  client.send('POST', '/authz?what=ever', {
+    headers: { ...headers, 'x-forwarded-method': verb, 'x-forwarded-uri': uri },
+    body: 'whatever a proxy passes on',
+  });
+const byPath: Ask = (client, { verb, uri }, headers) =>
+  client.send(verb, `/authz${uri}`, { headers });
+
+/** The Status in the header, which must be the one of the body. */
+function assertSaidTwice({ headers, text }: RestAnswer): void {
+  const header = headers['x-propusk-error'] ?? '';
+  assert.match(header, /^[\x20-\x7e]+$/);
+  if (text !== '') assert.deepEqual(JSON.parse(header), JSON.parse(text));
+}
+
+for (const client of CLIENTS_OF_HTTP) {
+  for (const [way, ask] of Object.entries({ byHeaders, byPost, byPath })) {
+    test(`each rule for each kind of token, asked ${way} over ${client.name}`, async () => {
+      for (const kind of KINDS) {
+        for (const row of ROWS) {
+          const what = `${kind}: ${row.verb} ${row.uri}`;
+          // One call is what it has.
+          if (kind === 'limited') await ask(client, row, authorization(kind));
+          const answer = await ask(client, row, authorization(kind));
+          const outcome = outcomeOf(row, kind);
+          assert.equal(answer.status, statusOfOutcome(outcome), `${what}: ${answer.text}`);
+          if (outcome === 'ok') {
+            assert.equal(answer.text, '', what);
+            assert.equal(answer.headers['x-propusk-error'], undefined);
+            continue;
+          }
+          assertSaidTwice(answer);
+          // An answer to HEAD has no body, also where HEAD asks about HEAD.
+          const text = answer.headers['x-propusk-error'] ?? '';
+          assert.equal(failureOfAnswer({ ...answer, text }).reason, outcome, what);
+        }
+      }
+    });
+  }
+}
+
+test('where the public API has the route it refuses in the same words', async () => {
+  let compared = 0;
+  for (const kind of KINDS) {
+    for (const row of ROWS.filter(({ isPublic }) => isPublic)) {
+      if (outcomeOf(row, kind) === 'ok') continue;
+      const headers = authorization(kind);
+      for (const client of CLIENTS_OF_HTTP) {
+        if (kind === 'limited') await byHeaders(client, row, headers);
+        const asked = await byHeaders(client, row, headers);
+        const direct = await client.send(row.verb, row.uri, { headers });
+        assert.equal(asked.status, direct.status, `${kind}: ${row.verb} ${row.uri}`);
+        assert.equal(asked.text, direct.text);
+        assert.equal(asked.headers['retry-after'], direct.headers['retry-after']);
+        if (asked.headers.ratelimit !== undefined) {
+          assert.equal(figuresOf(asked.headers).name, figuresOf(direct.headers).name);
+        }
+        compared++;
+      }
+    }
+  }
+  assert.ok(compared > 100, `${compared}`);
+});
+
+/** The headers about the caller, without their prefix. */
+function told({ headers }: RestAnswer): Record<string, string> {
+  const entries = Object.entries(headers).filter(([name]) => name.startsWith('x-propusk-'));
+  return Object.fromEntries(entries.map(([name, value]) => [name.slice(10), value]));
+}
+
+async function toldOf(kind: Kind, verb: string, uri: string): Promise<Record<string, string>> {
+  const answer = await byHeaders(rest2, { verb, uri } as Row, authorization(kind));
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.headers['cache-control'], 'no-store');
+  return told(answer);
+}
+
+test('who is let in is told to those who answer', async () => {
+  const who = (kind: Kind, readonly: 'true' | 'false') => ({
+    client: CLIENTS[kind],
+    session: claimsOf(scene.shown[kind]).jti,
+    readonly,
+  });
+  assert.deepEqual(await toldOf('good', 'POST', '/v1/accounts/1899011/orders'), {
+    ...who('good', 'false'),
+    account: '1899011',
+  });
+  assert.deepEqual(await toldOf('readonly', 'GET', '/v1/accounts/1899011'), {
+    ...who('readonly', 'true'),
+    account: '1899011',
+  });
+  assert.deepEqual(await toldOf('levels', 'GET', '/v1/accounts/TRQD05%3A146559/x'), {
+    ...who('levels', 'false'),
+    account: 'TRQD05:146559',
+  });
+  // An account that was not looked at is not told.
+  assert.deepEqual(
+    await toldOf('mixed', 'GET', '/v1/accounts/1899011/open'),
+    who('mixed', 'false'),
+  );
+  assert.deepEqual(await toldOf('good', 'POST', '/v1/sessions'), {});
+  assert.deepEqual(await toldOf('none', 'GET', '/free'), {});
+  const market = (level: string, minutes: string) => ({
+    ...who('levels', 'false'),
+    'quote-level': `QUOTE_LEVEL_${level}`,
+    'delay-minutes': minutes,
+  });
+  const seen: readonly (readonly [string, string, string])[] = [
+    ['AAPL@XNAS/bars', 'DEPTH_OF_BOOK', '0'],
+    ['SBER%40MISX/bars', 'DEPTH_OF_MARKET', '0'],
+    ['SHEL@XLON/bars', 'BEST_BID_OFFER', '15'],
+    ['T@XNYS/bars', 'LAST_PRICE', '20'],
+  ];
+  for (const [uri, level, minutes] of seen) {
+    const found = await toldOf('levels', 'GET', `/v1/instruments/${uri}`);
+    assert.deepEqual(found, market(level, minutes), uri);
+  }
+});
+
+test('the limits of a rule are told, and set like those of a method', async () => {
+  await using server = await startHere(['--limit', 'Bars=3', '--limit', 'GetOrders=2']);
+  const client = new Rest2Client(server.url);
+  const headers = { authorization: await client.auth(server.secret) };
+  const ask = (uri: string) => byHeaders(client, { verb: 'GET', uri } as Row, headers);
+  const bars = '/v1/instruments/AAPL%40%23RBRD/bars';
+  for (const remaining of [2, 1, 0]) {
+    const { name, limit, remaining: left } = figuresOf((await ask(bars)).headers);
+    assert.deepEqual([name, limit, left], ['Bars', 3, remaining]);
+  }
+  assert.equal((await ask(bars)).status, 429);
+  // What the public API counts and what is asked about here is one limit.
+  assert.equal((await ask('/v1/accounts/1899011/orders')).status, 200);
+  const direct = () => client.send('GET', '/v1/accounts/1899011/orders', { headers });
+  assert.equal((await direct()).status, 200);
+  assert.equal((await direct()).status, 429);
+  const refused = await ask('/v1/accounts/1899011/orders');
+  assert.equal(refused.status, 429);
+  assert.match(refused.headers['retry-after'] ?? '', /^\d+$/);
+  const { quotas } = (await client.usage(headers.authorization)).message;
+  const quota = quotas.find(({ name }) => name === 'Bars');
+  assert.deepEqual([quota?.limit, quota?.remaining], [3n, 0n]);
+  await client.close();
+});
+
+test('a key may have limits of its own for rules', async () => {
+  await using administered = await AdministeredServer.start();
+  const operator = administered.as('operator');
+  const client = await makeClient(operator);
+  const callsPerMinute = { GetAccount: 2 };
+  const { secret } = await makeKey(operator, client.id, { callsPerMinute });
+  const headers = { authorization: await administered.outside.rest1.auth(secret) };
+  const row = { verb: 'GET', uri: `/v1/accounts/${client.account}/trades` } as Row;
+  const statuses: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    statuses.push((await byHeaders(administered.inside.rest1, row, headers)).status);
+  }
+  assert.deepEqual(statuses, [200, 200, 429]);
+});
+
+test('asking first spends none of what Propusk counts itself', async () => {
+  await using server = await startHere();
+  const client = new Rest2Client(server.url);
+  const token = await client.auth(server.secret);
+  const headers = { authorization: token };
+  for (let i = 0; i < 500; i++) {
+    const uri = ['/v1/sessions', '/v1/sessions/details'][i % 2] ?? '';
+    assert.equal((await byHeaders(client, { verb: 'POST', uri } as Row, headers)).status, 200);
+    await byHeaders(client, { verb: 'GET', uri: '/v1/usage' } as Row, headers);
+  }
+  const { quotas } = (await client.usage(token)).message;
+  const left = Object.fromEntries(quotas.map(({ name, remaining }) => [name, remaining]));
+  assert.deepEqual(
+    [left.Auth, left.TokenDetails, left.GetUsageMetrics, left.GetOrders],
+    [199n, 200n, 199n, 200n],
+  );
+  await client.close();
+});
+
+/** Questions that do not say which request they are about. */
+const UNCLEAR: readonly (readonly [string, string, Headers])[] = [
+  ['GET', '/authz', {}],
+  ['GET', '/authz', { 'x-forwarded-method': 'GET' }],
+  ['GET', '/authz', { 'x-forwarded-uri': '/free' }],
+  ['GET', '/authz', { 'x-forwarded-method': '', 'x-forwarded-uri': '/free' }],
+  ['GET', '/authz', { 'x-forwarded-method': 'get', 'x-forwarded-uri': '/free' }],
+  ['GET', '/authz', { 'x-forwarded-method': 'GET, GET', 'x-forwarded-uri': '/free' }],
+  ['GET', '/authz', { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '' }],
+  ['GET', '/authz', { 'x-forwarded-method': 'GET', 'x-forwarded-uri': 'http://a/free' }],
+  ['GET', '/authz/free', { 'x-forwarded-method': 'GET' }],
+  ['GET', '/authz/free', { 'x-forwarded-uri': '/free' }],
+  ['GET', '/authz//free', {}],
+  ['GET', '/authz/', { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/free' }],
+  ...[
+    ...['x-http-method-override', 'x-method-override', 'x-http-method', 'x_http_method_override'],
+    ...['x-original-url', 'x-original-uri', 'x-rewrite-url', 'x-original-method'],
+  ].flatMap(
+    (name) =>
+      [
+        ['GET', '/authz/free', { [name]: 'GET' }],
+        ['GET', '/authz', { [name]: 'a', 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/free' }],
+      ] as const,
+  ),
+];
+
+test('a question that does not say which request it is about is refused', async () => {
+  for (const [verb, target, headers] of UNCLEAR) {
+    for (const client of CLIENTS_OF_HTTP) {
+      const answer = await client.send(verb, target, { headers });
+      const what = `${verb} ${target} ${JSON.stringify(headers)}: ${answer.text}`;
+      // The bare root of a backend is a path that there is, and nobody knows.
+      const isRoot = target === '/authz/' && !('x-forwarded-uri' in headers);
+      assert.equal(answer.status, isRoot ? 404 : 400, what);
+      assertSaidTwice(answer);
+    }
+  }
+  const good = { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/free' };
+  const answer = await scene.rest.send('PUT', '/authz', { headers: good });
+  assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET, POST']);
+});
+
+test('a header that is there twice is refused, whichever of the two is good', async () => {
+  const head = (...lines: string[]) =>
+    `GET /authz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${lines.join('\r\n')}\r\n\r\n`;
+  const method = 'X-Forwarded-Method: GET';
+  const uri = 'X-Forwarded-Uri: /news/a';
+  const good = `Authorization: ${scene.shown.good}`;
+  const statusOf = async (...lines: string[]) =>
+    Number((await talk(scene.server.port, [head(...lines)])).text.split(' ')[1]);
+  assert.equal(await statusOf(method, uri, good), 200);
+  assert.equal(await statusOf(method, method, uri, good), 400);
+  assert.equal(await statusOf(method, uri, 'x-forwarded-uri: /free', good), 400);
+  assert.equal(await statusOf(method, 'x-forwarded-uri: /free', uri, good), 400);
+  assert.equal(await statusOf(method, uri, good, 'authorization: x'), 400);
+  assert.equal(await statusOf(method, uri, 'authorization: x', good), 400);
+  // Over HTTP/2 Node keeps one of two as well, and no client of its would send them.
+  const names: [string, string][] = [
+    ['authorization', scene.shown.good],
+    ['x-forwarded-method', 'GET'],
+    ['x-forwarded-uri', '/news/a'],
+  ];
+  for (const [name, value] of names) {
+    const headers = [...pseudo('GET', '/authz'), ...names, [name, value] as const];
+    const bytes = [PREFACE, frameOf(FrameType.SETTINGS, 0, 0), headersOf(1, headers)];
+    const enough = (received: Buffer) => received.includes('ErrorInfo');
+    const { text } = await talk(scene.server.port, [Buffer.concat(bytes)], { enough });
+    assert.ok(text.includes(`"message":"${name} is there twice"`), text);
+  }
+});
+
+test('the log and the metrics tell of questions, and no path that a caller made up', async () => {
+  const headers = { 'x-request-id': 'asked.1', authorization: scene.shown.good };
+  await byHeaders(scene.rest, { verb: 'GET', uri: '/v1/assets/x' } as Row, headers);
+  const { protocol, method, code } = await lineOf(scene.server.log, 'asked.1');
+  assert.deepEqual([protocol, method, code], ['forward-auth', 'Assets', 'OK']);
+  const unknown = { ...headers, 'x-request-id': 'asked.2' };
+  await byHeaders(scene.rest, { verb: 'GET', uri: '/v1/made-up/x?y' } as Row, unknown);
+  const line = await lineOf(scene.server.log, 'asked.2');
+  assert.deepEqual([line.protocol, line.path], ['forward-auth', '/v1/*/*']);
+  const { text } = await scene.rest.send('GET', '/metrics');
+  const labels = 'method="AssetRoutesService/Assets",protocol="forward-auth",code="OK"';
+  assert.ok(text.includes(`propusk_requests_total{${labels}} `));
+});
+
+test('failures count for the address that the proxy names', async () => {
+  const flags = ['--address-calls-max', '2', '--trusted-proxy', '127.0.0.1'];
+  await using server = await startHere(flags);
+  const client = new Rest2Client(server.url);
+  const guess = async (from: string) => {
+    const headers = { authorization: 'x', 'x-forwarded-for': from };
+    const row = { verb: 'GET', uri: '/v1/assets' } as Row;
+    return (await byHeaders(client, row, headers)).status;
+  };
+  assert.deepEqual(
+    [await guess('192.0.2.1'), await guess('192.0.2.1'), await guess('192.0.2.1')],
+    [401, 401, 429],
+  );
+  assert.equal(await guess('192.0.2.2'), 401);
+  await client.close();
+});
+
+test('in serve only the internal port answers proxies, without an order of its own to place', async () => {
+  const server = await startServe();
+  const outside = new Rest2Client(`http://127.0.0.1:${server.port}`);
+  const inside = new Rest2Client(`http://127.0.0.1:${server.internalPort}`);
+  const orders = { verb: 'GET', uri: '/v1/accounts/1/orders' } as Row;
+  assert.equal((await byHeaders(outside, orders, {})).status, 404);
+  assert.equal((await byPath(outside, orders, {})).status, 404);
+  assert.equal((await byHeaders(inside, orders, {})).status, 401);
+  assert.equal((await byPath(inside, orders, {})).status, 401);
+  await outside.close();
+  await inside.close();
+  await server.stop();
+});
+
+test('a key that is revoked under load is refused from the next question on', async () => {
+  const row = { verb: 'POST', uri: '/v1/accounts/1899011/orders' } as Row;
+  const callers = CLIENTS_OF_HTTP.map(
+    (client) => async (headers: Headers) => (await byHeaders(client, row, headers)).status,
+  );
+  for (let round = 0; round < 10; round++) {
+    await scene.revokeUnderLoad([...callers, ...callers, ...callers]);
+  }
+});
