@@ -73,7 +73,7 @@ const PROTOBUF = '@bufbuild/protobuf';
 const RULES: Readonly<Record<string, Rule>> = {
   domain: { all: ['node:crypto', 'big.js'] },
   store: { all: ['domain', 'node:'] },
-  counters: { all: ['domain', 'node:'] },
+  counters: { all: ['domain', 'node:', '@redis/client'] },
   grants: { all: ['domain'], types: ['store/store.ts'] },
   venue: { all: ['domain'], types: ['store/store.ts'] },
   service: {

@@ -61,6 +61,15 @@ const TEXTS: Readonly<Record<string, Texts>> = {
   internalListen: ADDRESS,
   data: ['some/folder', 'some/folder', ['']],
   database: ['sqlite:a b.db', 'sqlite:a b.db', ['', 'sqlite:', 'a.db', 'postgres://x', 'SQLITE:x']],
+  counters: [
+    'rediss://u:p%40ss@[::1]:6380/2',
+    'rediss://u:p%40ss@[::1]:6380/2',
+    [
+      ...['', '127.0.0.1:6379', 'http://host', 'unix:///a.sock', 'redis://', 'redis://u:p@:6379'],
+      ...['redis://h:0', 'redis://h/x', 'redis://h/1/2', 'redis://h?db=1', 'redis://h#1'],
+      ...['redis://u:%zz@h', 'redis://u:50%@h'],
+    ],
+  ],
   sessionTtlSeconds: [
     '1h30m',
     5400,
@@ -151,6 +160,14 @@ for (const row of ROWS) {
     assert.deepEqual(read([mode, ...args, given(row, good)], other)[row.name], expected);
   });
 }
+
+test('what is wrong with --counters is told without its password', () => {
+  for (const rest of ['@', '@h:0', '@h/x', '@h?a', '@h:x', '%zz@h']) {
+    const [line = ''] = linesOf(['dev', `--counters=redis://user:hunter2${rest}`]);
+    assert.match(line, /^--counters: /);
+    assert.doesNotMatch(line, /hunter2/);
+  }
+});
 
 test('every bad setting is told, never one alone', () => {
   const bad = ROWS.filter(({ row, mode }) => mode === 'dev' && row.flags.includes('<'));

@@ -2,7 +2,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { administration } from './administration.ts';
 import type { Config } from './config.ts';
-import { MemoryCounters } from './counters/memory.ts';
+import { type OpenCounters, openCounters } from './counters/open.ts';
 import { Quotas } from './counters/quotas.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import type { MasterKey } from './domain/master-key.ts';
@@ -30,6 +30,7 @@ import { type Registration, register, registerAllowed, registerNone } from './pi
 import { parseDeadline } from './pipeline/deadline.ts';
 import { parseFault } from './pipeline/faults.ts';
 import { Limiter, limitedMethods, parseLimit } from './pipeline/limit.ts';
+import type { Log } from './pipeline/log.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
 import { OperatorAccess } from './pipeline/operator-access.ts';
@@ -121,8 +122,8 @@ export interface Contract {
   readonly rules: readonly (readonly Registration[])[];
   readonly admit: Admit;
   /** What metrics tell of it. */
-  readonly sources: Pick<Sources, 'caches' | 'callers'>;
-  /** Takes no more orders; resolves when those in hand are recorded. */
+  readonly sources: Pick<Sources, 'caches' | 'callers' | 'sharedCounters'>;
+  /** Takes no more orders; resolves when those in hand are recorded, and counts no more calls. */
   close(): Promise<void>;
 }
 
@@ -132,6 +133,7 @@ export interface ContractParts {
   readonly masterKey: MasterKey;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
   /** Where the markets of MICs are. */
   readonly markets: Markets;
   /** What the rules file says of routes, as services. */
@@ -148,7 +150,7 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const signingKeys = await openSigningKeys(store, masterKey, clock, random);
   const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
   const reader = new TokenReader(signingKeys);
-  const { tokensCachedMax, sessionTtlSeconds, callersMax, addressCallsMax } = config;
+  const { tokensCachedMax, sessionTtlSeconds, addressCallsMax } = config;
   const admission = new Admission({ reader, grants, store, masterKey, clock, tokensCachedMax });
   const [signingKey] = signingKeys;
   const extra = extraServices.map(({ service }) => service);
@@ -161,9 +163,10 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     [...CONTRACT, ...extra, ...ROUTES, ...rules],
     readLimits(config.limits, rules).good,
   );
-  const keys = new MemoryCounters({ clock, callersMax });
-  const addresses = new MemoryCounters({ clock, callersMax });
-  const services = new MemoryCounters({ clock, callersMax });
+  const counters = await countersOf(config, parts);
+  const keys = counters.of('key');
+  const addresses = counters.of('address');
+  const services = counters.of('service');
   const quotas = new Quotas({
     keys,
     addresses,
@@ -194,14 +197,17 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     access: [register(AccessService, accessService({ ...access, checkCacheMsMax }))],
     rules: [rules, [...ROUTES, OrdersService]].map((each) => each.map(registerAllowed)),
     simulation: venue ? [register(SimulationService, simulationService(venue))] : [],
-    close: async () => venue?.close(),
+    close: async () => {
+      await venue?.close();
+      await counters.close();
+    },
     admit: admitter({
       authenticator: new Authenticator(admission),
       access: new Access({ admission, grants, markets }),
       limiter: new Limiter(quotas, limited),
       operatorAccess: new OperatorAccess({
         operators: new Operators({ store, masterKey, clock }),
-        failures: new MemoryCounters({ clock, callersMax }),
+        failures: counters.of('operator'),
         failuresMax: config.operatorFailuresMax,
       }),
       // What drives the paper venue is no secret where there is nothing but trials.
@@ -210,6 +216,19 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
     sources: {
       caches: { tokens: admission.lookups, grants: grants.lookups },
       callers: { key: () => keys.size, address: () => addresses.size },
+      sharedCounters: counters.shared,
     },
   };
+}
+
+/** Opens the counters, and tells in the log whether the nodes share them. */
+function countersOf(config: Config, { clock, random, log }: ContractParts): Promise<OpenCounters> {
+  const { counters: url, countersMsMax: answerMsMax, callersMax } = config;
+  return openCounters({
+    ...{ url, answerMsMax, callersMax, clock, random },
+    onChange: ({ isUp, why, nodes }) => {
+      if (isUp) log.info({ nodes }, 'limits are shared with the other nodes');
+      else log.warn({ why, nodes }, 'limits are not shared: this node keeps to its share of each');
+    },
+  });
 }

@@ -57,6 +57,27 @@ export function databaseUrl(value: string): string {
   throw new BadSetting(`"${value}" is not a database URL, such as sqlite:data/propusk.db`);
 }
 
+/**
+ * redis:// or rediss:// of one server: `redis://USER:PASSWORD@HOST:PORT/DATABASE`. What is wrong with it is
+ * told without it, since it may hold a password.
+ */
+export function countersUrl(value: string): string {
+  const example = 'such as redis://127.0.0.1:6379, or rediss:// for TLS';
+  if (!URL.canParse(value)) throw new BadSetting(`is not a URL, ${example}`);
+  const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(value);
+  if (protocol !== 'redis:' && protocol !== 'rediss:') {
+    throw new BadSetting(`begins with neither redis:// nor rediss://; ${example}`);
+  }
+  if (hostname === '' || port === '0') throw new BadSetting(`names no host and port, ${example}`);
+  if (!/^\/?\d{0,5}$/.test(pathname)) throw new BadSetting('has a path that is no database number');
+  if (search !== '' || hash !== '')
+    throw new BadSetting('has options behind ? or #, and takes none');
+  if (/%(?![0-9a-f]{2})/i.test(username + password)) {
+    throw new BadSetting('has a user or password with a % that is not written %25');
+  }
+  return value;
+}
+
 /** A duration, as whole seconds. */
 export function sessionTtl(value: string): number {
   const ms = parseDuration(value);

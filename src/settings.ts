@@ -2,6 +2,7 @@
 import {
   address,
   count,
+  countersUrl,
   countFromZero,
   databaseUrl,
   flag,
@@ -49,6 +50,11 @@ export const SETTINGS = {
     flags: '--database <url>',
     help: 'sqlite:PATH or sqlite::memory: (dev: sqlite:<data>/propusk.db)',
     read: databaseUrl,
+  }),
+  counters: setting({
+    flags: '--counters <url>',
+    help: 'where nodes count calls together: redis:// or rediss:// of Valkey or Redis (else each alone)',
+    read: countersUrl,
   }),
   sessionTtlSeconds: setting({
     flags: '--session-ttl <duration>',
@@ -217,6 +223,7 @@ export const SETTINGS = {
     countFromZero,
   ),
   callersMax: limit('--callers-max <n>', 500_000, 'callers whose calls are counted at a time'),
+  countersMsMax: limit('--counters-ms-max <n>', 20, 'time that a call waits for --counters'),
   bodyBytesMax: limit('--body-bytes-max <n>', 1 << 20, 'bytes of a request message'),
   streamBodyBytesMax: limit(
     '--stream-body-bytes-max <n>',

@@ -6,22 +6,9 @@ import { failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { echoMethod } from './echo-contract.ts';
 import { echoService } from './echo-service.ts';
+import { figuresAt } from './figures.ts';
 import { startHere, startServe } from './start.ts';
 import { until } from './wait.ts';
-
-/** The figures of a page, by name and labels as they are written: `up{a="b"}`. */
-async function figuresAt(url: string): Promise<Map<string, number>> {
-  const answer = await fetch(`${url}/metrics`);
-  assert.equal(answer.status, 200);
-  assert.match(answer.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
-  const lines = (await answer.text()).split('\n').filter((line) => /^[a-z]/.test(line));
-  return new Map(
-    lines.map((line) => {
-      const at = line.lastIndexOf(' ');
-      return [line.slice(0, at), Number(line.slice(at + 1))];
-    }),
-  );
-}
 
 test('calls are counted by method, protocol and code, and their time is measured', async () => {
   await using server = await startHere(['--limit', 'TokenDetails=3']);
@@ -56,6 +43,8 @@ test('calls are counted by method, protocol and code, and their time is measured
   assert.equal(lookups('grants', 'miss'), 1);
   assert.ok(figures.has('nodejs_eventloop_lag_p99_seconds'));
   assert.equal(figures.get('propusk_buffered_request_bytes'), 0);
+  // There is nobody to share with, so nobody is to be warned.
+  assert.ok(!figures.has('propusk_counters_shared'));
   // What callers send makes no series: neither paths nor tokens are labels.
   assert.doesNotMatch([...figures.keys()].join(), /made|wrong/);
 });

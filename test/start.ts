@@ -13,8 +13,8 @@ const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
 /** Tests keep the event loop, or all of the machine, busy: a lag says nothing about the server. */
 const ANY_LAG = ['--lag-ms-max', '1000000'];
 
-/** What must not outlive this process. */
-const atExit: (() => void)[] = [];
+/** Ends what must not outlive this process. */
+export const atExit: (() => void)[] = [];
 process.on('exit', () => {
   for (const end of atExit.toReversed()) end();
 });
@@ -184,12 +184,19 @@ export interface ServeInChild extends AsyncDisposable {
   readonly internalUrl: string;
   /** For commands on the same database. */
   readonly env: Record<string, string>;
+  /** What it printed, so far. */
+  readonly output: InChild['output'];
+  readonly stop: InChild['stop'];
 }
 
-/** Starts `propusk serve` as people do, on free ports and a new database. */
-export async function startServeApart(): Promise<ServeInChild> {
+/**
+ * Starts `propusk serve` as people do, on free ports and a new database.
+ * @param change more variables, or others
+ */
+export async function startServeApart(change: Record<string, string> = {}): Promise<ServeInChild> {
   const database = `sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
-  const env = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, PROPUSK_DATABASE: database };
+  const own = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, PROPUSK_DATABASE: database };
+  const env = { ...own, ...change };
   const ports = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--drain-notice-ms=20'];
   const started = await startApart(['serve', ...ports], env, /\/metrics\n/);
   const [url = '', internalUrl = ''] = started.output.stdout.match(/http:\/\/[\d.]+:\d+/g) ?? [];
@@ -197,6 +204,8 @@ export async function startServeApart(): Promise<ServeInChild> {
     url,
     internalUrl,
     env,
+    output: started.output,
+    stop: started.stop,
     async [Symbol.asyncDispose]() {
       await started.stop('SIGKILL');
     },

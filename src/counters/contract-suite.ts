@@ -25,6 +25,11 @@ export class TestClock {
 
 export type Open = (clock: TestClock, callersMax: number) => Counters;
 
+export interface Traits {
+  /** Whether they hold no more than `callersMax` callers; else as many as come. */
+  readonly isBounded: boolean;
+}
+
 async function taken(counters: Counters, caller: string, limit: number): Promise<Taken> {
   const result = await counters.take(caller, limit);
   assert.ok(result !== 'full');
@@ -35,12 +40,12 @@ async function taken(counters: Counters, caller: string, limit: number): Promise
  * Runs the suite.
  * @param open gives new counters
  */
-export function countersContract(name: string, open: Open): void {
+export function countersContract(name: string, open: Open, { isBounded }: Traits): void {
   describe(`counters in ${name}`, () => {
     windowContract(open);
     limitContract(open);
-    callersContract(open);
-    modelContract(open);
+    if (isBounded) callersContract(open);
+    modelContract(open, isBounded ? CALLERS_MAX : Number.POSITIVE_INFINITY);
   });
 }
 
@@ -142,6 +147,8 @@ type Step =
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'take' | 'look'; readonly caller: string; readonly limit: number };
 
+/** One less than call. */
+const CALLERS_MAX = 3;
 const caller = fc.constantFrom('a', 'b', 'c', 'd');
 const limit = fc.integer({ min: 1, max: 6 });
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -192,13 +199,13 @@ class Model {
   }
 }
 
-function modelContract(open: Open): void {
+function modelContract(open: Open, heldMax: number): void {
   test('any calls, looks and pauses: as by a list of instants', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
         const clock = new TestClock();
-        const counters = open(clock, 3);
-        const model = new Model(3);
+        const counters = open(clock, CALLERS_MAX);
+        const model = new Model(heldMax);
         for (const each of steps) {
           if (each.kind === 'pass') {
             clock.pass(each.ms);

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { countersContract, TestClock } from './contract-suite.ts';
 import { MemoryCounters } from './memory.ts';
 
-countersContract('memory', (clock, callersMax) => new MemoryCounters({ clock, callersMax }));
+countersContract('memory', (clock, callersMax) => new MemoryCounters({ clock, callersMax }), {
+  isBounded: true,
+});
 
 test('callers who are idle are forgotten as others call', () => {
   const clock = new TestClock();
@@ -47,4 +49,30 @@ test('a log is kept as long as one of its calls is in the window, and dropped th
   clock.pass(0.25);
   assert.notEqual(counters.take('other', 200), 'full');
   assert.deepEqual([counters.size, counters.room], [1, 1]);
+});
+
+test('what is given back, or forgotten, makes room again; others hold the same as before', () => {
+  const clock = new TestClock();
+  const counters = new MemoryCounters({ clock, callersMax: 10 });
+  const remaining = (of: MemoryCounters, caller: string) => of.look(caller, 5).remaining;
+  for (const caller of ['a', 'b', 'a', 'a']) {
+    counters.take(caller, 5);
+    clock.pass(1);
+  }
+  const copy = counters.copy();
+  assert.deepEqual(counters.idlest(9, 2), [
+    { caller: 'b', atMs: [5001] },
+    { caller: 'a', atMs: [5000, 5002] },
+  ]);
+  assert.equal(counters.idlest(1, 2).length, 1);
+  counters.giveBack('a');
+  assert.equal(remaining(counters, 'a'), 3);
+  counters.forget('a', 5000);
+  assert.equal(remaining(counters, 'a'), 4);
+  counters.forget('a', 5003);
+  counters.forget('nobody', 5003);
+  assert.deepEqual([counters.size, remaining(counters, 'a')], [1, 5]);
+  assert.deepEqual([copy.size, remaining(copy, 'a'), remaining(copy, 'b')], [2, 2, 4]);
+  copy.take('b', 5);
+  assert.equal(remaining(counters, 'b'), 4);
 });

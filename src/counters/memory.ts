@@ -47,6 +47,19 @@ class Log {
     }
   }
 
+  copy(): Log {
+    const copy = new Log(this.caller);
+    copy.#times = [...this.#times];
+    copy.#first = this.#first;
+    copy.#count = this.#count;
+    return copy;
+  }
+
+  /** Forgets the newest call. */
+  drop(): void {
+    if (this.#count > 0) this.#count--;
+  }
+
   leave(): void {
     this.before.after = this.after;
     this.after.before = this.before;
@@ -66,6 +79,13 @@ class Log {
     this.#times = grown;
     this.#first = 0;
   }
+}
+
+/** The calls of one caller. */
+export interface Instants {
+  readonly caller: string;
+  /** Monotonic milliseconds, the oldest first. */
+  readonly atMs: readonly number[];
 }
 
 export interface MemoryCountersOptions {
@@ -115,6 +135,45 @@ export class MemoryCounters implements Counters {
     log.join(this.#queue);
     log.add(nowMs);
     return takenOf(log, limit, nowMs, true);
+  }
+
+  /** Takes back what was just taken: the call is not made after all. */
+  giveBack(caller: string): void {
+    this.#logs.get(caller)?.drop();
+  }
+
+  /** Some callers, those first whose last call is longest ago, and the first of their calls. */
+  idlest(callersMax: number, callsMax: number): Instants[] {
+    const found: Instants[] = [];
+    const nowMs = this.#clock.monotonic();
+    for (let log = this.#queue.after; log !== this.#queue; log = log.after) {
+      if (found.length >= callersMax) break;
+      log.forget(nowMs);
+      const { caller, count } = log;
+      const length = Math.min(count, callsMax);
+      found.push({ caller, atMs: Array.from({ length }, (_, i) => log.at(i)) });
+    }
+    return found;
+  }
+
+  /** Forgets the calls of a caller up to an instant. */
+  forget(caller: string, untilMs: number): void {
+    const log = this.#logs.get(caller);
+    log?.forget(untilMs + WINDOW_MS);
+    if (log === undefined || log.count > 0) return;
+    log.leave();
+    this.#logs.delete(caller);
+  }
+
+  /** Others that hold the same. */
+  copy(): MemoryCounters {
+    const copy = new MemoryCounters({ clock: this.#clock, callersMax: this.#callersMax });
+    for (let log = this.#queue.after; log !== this.#queue; log = log.after) {
+      const same = log.copy();
+      same.join(copy.#queue);
+      copy.#logs.set(same.caller, same);
+    }
+    return copy;
   }
 
   look(caller: string, limit: number): Usage {

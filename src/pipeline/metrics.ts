@@ -1,6 +1,7 @@
 /** What a server counts of itself, for Prometheus. */
 import type { DescMethod } from '@bufbuild/protobuf';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SharedFigures } from '../counters/open.ts';
 import { type AppError, Code, codeName } from '../domain/errors.ts';
 import type { CallHead, Protocol } from './call.ts';
 import { DurationHistogram, type Durations } from './durations.ts';
@@ -35,6 +36,8 @@ export interface Sources {
   readonly bufferedBytes: () => number;
   /** Callers whose calls of a method are counted, by what they showed. */
   readonly callers: Readonly<Record<string, () => number>>;
+  /** How this process counts together with others; undefined where it does not. */
+  readonly sharedCounters: SharedFigures | undefined;
 }
 
 /** One for all servers of a process: Node has these figures once. */
@@ -104,7 +107,7 @@ export class Metrics implements Observer {
 
   /** Shows what others keep. */
   show(sources: Sources): void {
-    const { version, caches, connections, bufferedBytes, callers } = sources;
+    const { version, caches, connections, bufferedBytes, callers, sharedCounters } = sources;
     this.#gauge('build_info', 'The version that runs.', ['version']).set({ version }, 1);
     this.#gauge('open_connections', 'TCP connections that are open.', [], (gauge) =>
       gauge.set(connections()),
@@ -115,6 +118,7 @@ export class Metrics implements Observer {
     this.#gauge('callers', 'Callers of a method whose calls are counted.', ['kind'], (gauge) => {
       for (const [kind, size] of Object.entries(callers)) gauge.set({ kind }, size());
     });
+    if (sharedCounters !== undefined) this.#showShared(sharedCounters);
     const names = ['cache', 'result'];
     this.#counter('cache_lookups_total', 'Look-ups in a cache.', names, (counter) => {
       counter.reset();
@@ -144,6 +148,20 @@ export class Metrics implements Observer {
   async page(): Promise<{ contentType: string; text: string }> {
     const registry = Registry.merge([this.#registry, processRegistry()]);
     return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  #showShared(shared: SharedFigures): void {
+    this.#gauge('counters_shared', 'Whether limits are shared with other nodes.', [], (gauge) =>
+      gauge.set(shared.isShared ? 1 : 0),
+    );
+    this.#gauge('counters_nodes', 'Nodes that share limits, as last known.', [], (gauge) =>
+      gauge.set(shared.nodes),
+    );
+    const help = 'Calls that were limited without the other nodes.';
+    this.#counter('counters_alone_total', help, [], (counter) => {
+      counter.reset();
+      counter.inc(shared.decidedAlone);
+    });
   }
 
   #seriesOf(method: DescMethod | undefined, protocol: Protocol): Series {

@@ -1,0 +1,106 @@
+/** Valkey, or Redis where the system has no Valkey: started for a test, and stopped with it. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:net';
+import { createClient } from '@redis/client';
+import { atExit, temporaryFolder } from '../start.ts';
+import { until } from '../wait.ts';
+import { tool } from './tools.ts';
+
+/** How long a server may take to begin, in milliseconds; the machine may be busy. */
+const START_MS_MAX = 20_000;
+
+function program(): string {
+  const isThere =
+    spawnSync('valkey-server', ['--version'], { stdio: 'ignore' }).error === undefined;
+  return tool(isThere ? 'valkey-server' : 'redis-server');
+}
+
+/** A port that nobody has at the moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class ValkeyServer implements AsyncDisposable {
+  readonly url: string;
+  readonly #port: number;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, args: readonly string[]) {
+    this.#port = port;
+    this.#args = args;
+    this.url = `redis://127.0.0.1:${port}`;
+  }
+
+  /** @param args more settings of its own, such as `--maxmemory 2mb` */
+  static async start(...args: readonly string[]): Promise<ValkeyServer> {
+    const server = new ValkeyServer(await freePort(), args);
+    await server.startAgain();
+    return server;
+  }
+
+  /** One that will be on a port of its own when it is started again. */
+  static async later(): Promise<ValkeyServer> {
+    return new ValkeyServer(await freePort(), []);
+  }
+
+  /** Empty, on the same port. */
+  async startAgain(): Promise<void> {
+    const own = ['--port', String(this.#port), '--bind', '127.0.0.1', '--dir', temporaryFolder()];
+    const fixed = [...own, '--save', '', '--appendonly', 'no', '--daemonize', 'no'];
+    const child = spawn(program(), [...fixed, ...this.#args], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    this.#child = child;
+    atExit.push(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said += text;
+    });
+    await until(
+      'Valkey',
+      () => {
+        if (child.exitCode !== null) throw new Error(`Valkey did not start: ${said}`);
+        return said.includes('eady to accept connections');
+      },
+      START_MS_MAX,
+    );
+  }
+
+  /** SIGSTOP has it hang, SIGCONT go on. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Runs one command, such as `['DBSIZE']`, over a connection of its own. */
+  async command(...args: readonly string[]): Promise<unknown> {
+    const client = createClient({ url: this.url, RESP: 2 });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return await client.sendCommand(args);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+}
