@@ -42,7 +42,8 @@ function bareChunk(chunk: Uint8Array): Uint8Array {
 /** The same exchange, whose answers carry the suite's own details alone. */
 export function bare(exchange: HttpExchange): HttpExchange {
   const { end, send, write } = exchange;
-  exchange.end = (trailers = []) => end.call(exchange, without(trailers));
+  exchange.end = (trailers = [], last) =>
+    end.call(exchange, without(trailers), last && bareChunk(last));
   exchange.send = (status, headers, body) => {
     const bareBody = typeof body === 'string' ? body : bareChunk(body);
     send.call(exchange, status, without(headers), bareBody);
