@@ -82,13 +82,22 @@ export function readCommandLine(
     .version(version)
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
-  const commands: [Mode, string][] = [
-    ['dev', 'run everything in one process, with demo data, to write a client against'],
-    ['serve', 'run for production'],
+  const commands: [Mode, string, string][] = [
+    [
+      'dev',
+      'run everything in one process, with demo data, to write a client against',
+      '--secret my-secret --fault TokenDetails=UNAVAILABLE@0.1',
+    ],
+    [
+      'serve',
+      'run for production',
+      '--database sqlite:/var/lib/propusk/propusk.db --master-key-file master.key',
+    ],
   ];
-  for (const [mode, description] of commands) {
+  for (const [mode, description, example] of commands) {
     const command = program.command(mode).description(description).allowExcessArguments(false);
     command.exitOverride().configureOutput({ writeErr: () => {} });
+    command.addHelpText('after', `\nExample:\n  propusk ${mode} ${example}`);
     for (const [, row] of rowsOf(mode)) command.addOption(optionOf(row));
     command.action((flags: Record<string, unknown>) => {
       request = { kind: 'run', config: readSettings(mode, flags, command, env, check) };

@@ -4,18 +4,21 @@
  */
 import { Command, CommanderError } from 'commander';
 import { addPlaceOptions, ConfigError, type PlaceSettings, readPlace } from './config.ts';
+import { isSealed } from './domain/audit-chain.ts';
 import { systemClock, systemRandom } from './domain/clock.ts';
 import { parseDuration } from './domain/duration.ts';
 import { AppError } from './domain/errors.ts';
+import type { MasterKey } from './domain/master-key.ts';
 import { OPERATOR_LIFE_MS_MAX } from './domain/operator.ts';
 import { formatHead, readHeadFile, tellReport } from './ops/audit-report.ts';
 import { backUp, restore } from './ops/backup.ts';
 import { bootstrap } from './ops/bootstrap.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
-import { checkMasterKey, databaseOf, masterKeyOf } from './ops/place.ts';
+import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
 import { readPoint } from './store/sqlite/audit.ts';
 import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
+import { readMeta } from './store/sqlite/reads.ts';
 import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';
 import { StoreError } from './store/store.ts';
 
@@ -220,9 +223,22 @@ function runDoctor(place: PlaceSettings): Done {
 
 function runVerify(place: PlaceSettings, { since }: Flags): Done {
   const head = since === undefined ? undefined : readHeadFile(String(since));
-  const key = masterKeyOf(place).auditKey;
-  const report = verifyFile(fileOf(databaseOf(place)), key, head);
+  const masterKey = masterKeyOf(place);
+  const file = fileOf(databaseOf(place));
+  if (isOfAnotherKey(file, masterKey)) throw otherMasterKey(file);
+  const report = verifyFile(file, masterKey.auditKey, head);
   return { out: tellReport(report), code: report.faults.length > 0 ? EXIT_BAD : 0 };
+}
+
+/** To another key a whole log is wrong, though nobody has touched it; the database says whose it is. */
+function isOfAnotherKey(file: string, masterKey: MasterKey): boolean {
+  return look(file, (db) => {
+    const check = readMeta(db, 'master-key-check');
+    if (check === undefined || masterKey.matches(check)) return false;
+    // Or that was changed, and the log is ours.
+    const head = readPoint(db, 'head');
+    return head === undefined || !isSealed(masterKey.auditKey, 'head', head);
+  });
 }
 
 function runHead(place: PlaceSettings): Done {

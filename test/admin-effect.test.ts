@@ -210,6 +210,9 @@ test('an operator: the role, the token and the revocation count from the next ca
     await owner.call(methods.revokeOperator, { id });
     const failure = await failureOf(second.call(getStatus, {}));
     assert.equal(failure.reason, 'OPERATOR_TOKEN_INVALID');
+    // A new token would be of no use, and would seem to be.
+    const useless = await failureOf(owner.call(methods.rotateOperatorToken, { id }));
+    assert.deepEqual([useless.code, useless.reason], [9, 'OPERATOR_REVOKED']);
   }
 });
 

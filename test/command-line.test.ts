@@ -5,6 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { SERVER_COMMANDS } from '../cli/server-commands.ts';
+import { readCommandLine } from '../src/config.ts';
 import { DATABASE_COMMANDS } from '../src/database-commands.ts';
 import type { Setting } from '../src/setting.ts';
 import { SETTINGS } from '../src/settings.ts';
@@ -72,6 +73,9 @@ suite('the command line', { concurrency: 4 }, () => {
       const { code, stdout, stderr } = await runProgram([mode, '--help']);
       assert.deepEqual([code, stderr], [0, '']);
       const text = stdout.replaceAll(/\s+/g, ' ');
+      const [, example = ''] = /Example: propusk (.*)$/.exec(text) ?? [];
+      const read = readCommandLine(example.trim().split(' '), {}, '0');
+      assert.equal(read.kind === 'run' && read.config.mode, mode);
       for (const row of Object.values(SETTINGS) as Setting<unknown>[]) {
         const [flag = ''] = row.flags.split(' ');
         const variable = `PROPUSK_${flag.slice(2).replaceAll('-', '_').toUpperCase()}`;

@@ -1,6 +1,7 @@
 /** The commands that open the database themselves, as people run them. */
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   readdirSync,
@@ -234,8 +235,8 @@ test('a copy that is not ours, damaged or tampered with is not restored', async 
   assert.deepEqual(readdirSync(other).sort(), ['master.key', 'propusk.db.lock']);
   const text = path.join(other, 'text.db');
   writeFileSync(text, 'no database at all, however long this text may be'.repeat(50));
-  assert.match(await refusal(on(`restore ${text}`)), /is not an SQLite database/);
-  assert.match(await refusal(on('restore nothing.db')), /unable to open/);
+  assert.equal(await refusal(on(`restore ${text}`)), `${text} is not an SQLite database`);
+  assert.equal(await refusal(on('restore nothing.db')), 'nothing.db is not there');
   tamper(copy, `UPDATE audit SET actor = 'nobody' WHERE sequence = 2`);
   assert.match(await refusal(on(`restore ${copy}`)), /does not verify: entry 2 .* --unverified/);
   assert.deepEqual(readFileSync(databaseIn(folder)), before);
@@ -297,6 +298,14 @@ test('the head and the verification speak by exit code as well', async () => {
   writeFileSync(head, '{"sequence": 5}');
   assert.match(await refusal(on(`audit verify --since ${head}`)), /holds no head as propusk/);
   assert.match(await refusal(on('audit verify --since none.json')), /head .* cannot be read/);
+  // Another key is told at once, and not as tampering with every entry.
+  const env = { PROPUSK_MASTER_KEY: 'cd'.repeat(32), PROPUSK_DATA: folder };
+  assert.match(await refusal(command('audit verify', env)), /belongs to another master key/);
+  const note = `UPDATE meta SET value = 'changed' WHERE name = 'master-key-check'`;
+  const renamed = path.join(folder, 'renamed.db');
+  await on(`backup ${renamed}`);
+  tamper(renamed, note);
+  assert.equal((await on(`audit verify --database sqlite:${renamed}`)).code, 0);
   tamper(databaseIn(folder), 'DELETE FROM audit WHERE sequence = 3');
   const { code, out } = await on('audit verify');
   assert.equal(code, 1);
@@ -327,6 +336,19 @@ test('doctor says in plain words what is good and what is bad', async () => {
   assert.equal(odd.code, 1);
   assert.match(odd.out, /^bad +clock +it shows .* newest audit entry is from .* wrong$/m);
   assert.match(odd.out, /^warning +key age +the signing key is \d{4} days old/m);
+  if (process.platform !== 'win32') {
+    chmodSync(file, 0o640);
+    assert.match(
+      (await on('doctor')).out,
+      /^warning +database +\S+ can be read by others; .*chmod/m,
+    );
+    chmodSync(file, 0o660);
+    assert.match(
+      (await on('doctor')).out,
+      /^bad +database +\S+ can be written by others; .*chmod/m,
+    );
+    chmodSync(file, 0o600);
+  }
   const other = await command('doctor', {
     PROPUSK_MASTER_KEY: 'cd'.repeat(32),
     PROPUSK_DATABASE: `sqlite:${file}`,

@@ -44,6 +44,11 @@ export function chainStart(key: KeyObject, writer: string, sequence: number): Ch
   return { writer, sequence, hash: macOf(key, 'start', [writer, sequence]) };
 }
 
+/** True where a log begins there, and nothing of its chain was pruned. */
+export function isChainStart(key: KeyObject, { writer, sequence, hash }: ChainPoint): boolean {
+  return isSame(hash, chainStart(key, writer, sequence).hash);
+}
+
 /** The HMAC of an entry that follows the one with the HMAC `previous`. */
 export function entryMac(key: KeyObject, previous: string, entry: ChainedEntry): string {
   const { sequence, atMs, actor, action, target, remoteAddress, detail } = entry;

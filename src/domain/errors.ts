@@ -80,6 +80,8 @@ const TABLE = {
   LAST_OWNER: { code: Code.FAILED_PRECONDITION },
   /** The key is revoked or has expired, so it gets no new secret. */
   KEY_NOT_ACTIVE: { code: Code.FAILED_PRECONDITION },
+  /** The operator is revoked, so it gets no new token. */
+  OPERATOR_REVOKED: { code: Code.FAILED_PRECONDITION },
   /** To be created, and there is one with this id already. */
   RESOURCE_EXISTS: { code: Code.ALREADY_EXISTS },
   /** There is nothing of this kind with this id. */

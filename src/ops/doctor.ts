@@ -39,7 +39,11 @@ export function examine(place: Place, clock: Clock): Finding[] {
   const report = attempt(findings, 'database', () => look(file, reportOf));
   if (report !== undefined) {
     findings.push(...examineDatabase(report, masterKey));
-    findings.push(examineClock(report, clock.now()), ...examineKeys(report, clock.now()));
+    findings.push(
+      ...examineMode(file),
+      examineClock(report, clock.now()),
+      ...examineKeys(report, clock.now()),
+    );
   }
   if (isThere(path.dirname(file))) findings.push(examineDisk(file));
   return findings;
@@ -81,6 +85,16 @@ function examineDatabase(report: FileReport, masterKey: MasterKey | undefined): 
   if (head === undefined) findings.push(bad('the audit log has lost its head'));
   else findings.push(good('database', `the audit log ends with entry ${head.sequence}`));
   return findings;
+}
+
+/** Who else may write to the file may be an owner, and who may read it knows who trades. */
+function examineMode(file: string): Finding[] {
+  // Windows has no such mode.
+  const mode = process.platform === 'win32' ? 0 : statSync(file).mode;
+  if ((mode & 0o066) === 0) return [];
+  const isWritable = (mode & 0o022) !== 0;
+  const text = `${file} can be ${isWritable ? 'written' : 'read'} by others; make it private with: chmod 600 ${file}`;
+  return [{ grade: isWritable ? 'bad' : 'warning', subject: 'database', text }];
 }
 
 function examineClock({ newestAtMs }: FileReport, nowMs: number): Finding {

@@ -128,6 +128,9 @@ export function operatorService(parts: AdminParts): ServiceImpl<typeof OperatorS
       const token = newToken();
       const tokenMac = masterKey.macOfSecret(token);
       const rotate = (before: Operator): Operator => {
+        if (before.revokedAtMs !== null) {
+          throw new AppError('OPERATOR_REVOKED', 'the operator is revoked; make another one');
+        }
         const fields = new Fields();
         const expiresAtMs = readEnd(expiresAt, clock.now(), fields);
         fields.check();

@@ -1,5 +1,5 @@
 /** The old end of the audit log, cut off so that the rest still verifies. */
-import { checkpointSeal, entryMac, isSame } from '../../domain/audit-chain.ts';
+import { checkpointSeal, entryMac, isChainStart, isSame } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/model.ts';
 import { type AuditLog, readPoint } from './audit.ts';
@@ -141,8 +141,10 @@ function moveCheckpoint(db: Connection, log: AuditLog, rows: readonly Row[]): vo
   const seal = checkpoint && checkpointSeal(log.key, checkpoint);
   if (checkpoint === undefined || seal === undefined) throw refusal();
   let { sequence, hash } = checkpoint;
+  const isWhole = isChainStart(log.key, checkpoint);
   for (const row of rows) {
-    if (row.sequence <= checkpoint.sequence && row.mac === null) continue;
+    // From before the chain; they are pruned before any of it is.
+    if (isWhole && row.sequence <= checkpoint.sequence && row.mac === null) continue;
     const isNext = row.mac !== null && row.sequence === sequence + 1;
     if (!isNext || !isSame(row.mac, entryMac(log.key, hash, row))) throw refusal();
     sequence = row.sequence;

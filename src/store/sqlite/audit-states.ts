@@ -114,15 +114,17 @@ export function sessionIdOf({ action, target }: Pick<Spoken, 'action' | 'target'
   return target.startsWith('session:') ? target.slice('session:'.length) : undefined;
 }
 
-/** What decides until when a session lives, and with what it ends. */
-export function sessionState({ keyId, clientId, issuedAtMs, expiresAtMs }: Session) {
-  return { keyId, clientId, issuedAtMs, expiresAtMs };
+/** All that a session is from its beginning on; only its revocation comes later. */
+export function sessionState({ id, revokedAtMs, ...state }: Session): Readonly<object> {
+  return state;
 }
 
-/** True when a session is as the entry of its creation says; old ones say nothing about it. */
+/** True when a session is as the entry of its creation says; old ones say less, or nothing. */
 export function isSessionAsTold(session: Session, detail: string): boolean {
   const { session: told } = parsed(detail);
-  return told === undefined || isDeepStrictEqual(told, sessionState(session));
+  if (typeof told !== 'object' || told === null) return true;
+  const state = Object.entries(sessionState(session)).filter(([name]) => name in told);
+  return isDeepStrictEqual(told, Object.fromEntries(state));
 }
 
 /** The sessions that an entry says were revoked. */

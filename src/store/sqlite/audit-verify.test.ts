@@ -177,6 +177,18 @@ const TAMPERED: readonly (readonly [what: string, sql: string, fault: RegExp])[]
     `UPDATE operator SET role = 'owner', version = 8 WHERE id = 'o1'`,
     /^operator o1 is not as entry 8 says/,
   ],
+  [
+    'an entry without an HMAC before the first one',
+    'INSERT INTO audit (sequence, at_ms, actor, action, target, remote_address, detail) ' +
+      `VALUES (0, 0, 'operator:o1', 'client.delete', 'client:c1', '', '{}')`,
+    /^entries before 1, where every log begins, were added$/,
+  ],
+  [
+    'a trigger that would change what Propusk writes',
+    `CREATE TRIGGER undo AFTER UPDATE OF revoked_at_ms ON session
+     BEGIN UPDATE session SET revoked_at_ms = NULL WHERE id = new.id; END`,
+    /^the database holds a trigger undo, which Propusk did not make$/,
+  ],
 ];
 
 /** Changes of LATER, whose entry 18 renames operator o1, and 19 deletes subscription s1. */

@@ -4,6 +4,7 @@ import {
   type ChainedEntry,
   checkpointSeal,
   entryMac,
+  isChainStart,
   isSame,
   isSealed,
   type SealedPoint,
@@ -22,7 +23,10 @@ export const VERIFY_SQL = {
       mac
     FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?`,
   oldAudits: `
-    SELECT count(*) AS entries, count(mac) AS chained FROM audit WHERE sequence <= ?`,
+    SELECT count(*) AS entries, count(mac) AS chained, min(sequence) AS first
+    FROM audit WHERE sequence <= ?`,
+  // Propusk makes neither: what one does would count as done by Propusk.
+  programs: `SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name`,
   macOf: 'SELECT mac FROM audit WHERE sequence = ?',
 } as const;
 
@@ -67,11 +71,9 @@ export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint)
     } else if (head !== undefined && head.writer !== checkpoint.writer) {
       faults.add('the checkpoint is that of another log');
     }
+    findPrograms(db, faults);
     const from = checkpoint?.sequence ?? 0;
-    const old = db.get<{ entries: number; chained: number }>(VERIFY_SQL.oldAudits, from);
-    if (old !== undefined && old.chained > 0) {
-      faults.add(`entries up to ${from} were pruned, and ${old.chained} of them are there again`);
-    }
+    const unchained = unchainedBefore(db, key, faults, checkpoint);
     const chain = new Chain(key, faults, checkpoint);
     const vouched = new Vouched(db, key, faults, from);
     for (const entry of entriesAfter(db, from)) {
@@ -81,10 +83,48 @@ export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint)
     if (head !== undefined) chain.end(head);
     const untold = vouched.end(seal !== 'checkpoint');
     if (since !== undefined) checkSince(db, key, faults, { since, head, checkpoint });
-    const unchained = (old?.entries ?? 0) - (old?.chained ?? 0);
     const entries = chain.good;
     return { faults: faults.all(), entries, unchained, untold, checkpoint: from, head };
   });
+}
+
+function findPrograms(db: Connection, faults: Faults): void {
+  for (const { type, name } of db.all<{ type: string; name: string }>(VERIFY_SQL.programs)) {
+    faults.add(`the database holds a ${type} ${name}, which Propusk did not make`);
+  }
+}
+
+interface OldEntries {
+  readonly entries: number;
+  readonly chained: number;
+  /** The lowest sequence; null where there is none. */
+  readonly first: number | null;
+}
+
+/**
+ * How many entries are from before the log was chained. Those are the first that are pruned, so there
+ * are none any more once the checkpoint has left the beginning of the chain.
+ */
+function unchainedBefore(
+  db: Connection,
+  key: KeyObject,
+  faults: Faults,
+  checkpoint: SealedPoint | undefined,
+): number {
+  const sequence = checkpoint?.sequence ?? 0;
+  const old = db.get<OldEntries>(VERIFY_SQL.oldAudits, sequence);
+  const { entries = 0, chained = 0 } = old ?? {};
+  const unchained = entries - chained;
+  if (chained > 0) {
+    faults.add(`entries up to ${sequence} were pruned, and ${chained} of them are there again`);
+  }
+  const isMoved = checkpoint !== undefined && !isChainStart(key, checkpoint);
+  if (unchained > 0 && isMoved) {
+    faults.add(`entries up to ${sequence} were pruned, and ${unchained} others were put there`);
+  } else if ((old?.first ?? 1) < 1) {
+    faults.add('entries before 1, where every log begins, were added');
+  }
+  return unchained;
 }
 
 /** The log of a database to which nothing was written since logs are chained. */

@@ -110,6 +110,16 @@ const IN_USED: readonly Case[] = [
     /^session free is not as entry \d+ says$/,
   ],
   [
+    'a session from somewhere else',
+    `UPDATE session SET remote_address = '192.0.2.66' WHERE id = 'free'`,
+    /^session free is not as entry \d+ says$/,
+  ],
+  [
+    'a session of another program',
+    `UPDATE session SET source_app_id = 'other' WHERE id = 'free'`,
+    /^session free is not as entry \d+ says$/,
+  ],
+  [
     'a revoked session that seems to be over, so that nobody is told of its revocation',
     `UPDATE session SET expires_at_ms = 1 WHERE id = 'alone'`,
     /^session alone is not as entry \d+ says$/,
@@ -205,6 +215,20 @@ const IN_PRUNED: readonly Case[] = [
      FROM session`,
     /^1 sessions were made by no entry$/,
   ],
+  [
+    'an entry, without an HMAC like one from before there were chains, where others were pruned',
+    `INSERT INTO audit (sequence, at_ms, actor, action, target, remote_address, detail)
+     SELECT 5, at_ms, actor, action, target, remote_address, detail FROM audit LIMIT 1`,
+    /^entries up to \d+ were pruned, and 1 others were put there$/,
+  ],
+  [
+    'a session that such an entry tells of',
+    `INSERT INTO audit (sequence, at_ms, actor, action, target, remote_address, detail)
+     VALUES (5, 0, 'key:k1', 'session.create', 'session:made-up', '', '{}');
+     INSERT INTO session SELECT 'made-up', 'k1', client_id, '', '', issued_at_ms, expires_at_ms, NULL
+     FROM session`,
+    /^entries up to \d+ were pruned, and 1 others were put there$/,
+  ],
 ];
 
 for (const [name, file, cases] of [
@@ -232,6 +256,14 @@ test('what is not as the log says is not pruned away with what tells so', async 
       `${what}: ${JSON.stringify(faults)}`,
     );
   }
+});
+
+test('what was put where others were pruned is not pruned away', async () => {
+  const [, sql] = IN_PRUNED.find(([what]) => /such an entry/.test(what)) ?? [];
+  assert.ok(sql);
+  const file = databases.changed(PRUNED, sql);
+  const untilMs = LATER_MS + 950_000;
+  await using(file, (store) => assert.rejects(prune(store, untilMs), /does not verify/));
 });
 
 test('what was deleted, and is there again, is not pruned away either', async () => {

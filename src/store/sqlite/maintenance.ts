@@ -8,7 +8,7 @@ import type { SealedSigningKey } from '../../domain/model.ts';
 import { StoreError } from '../store.ts';
 import { readPoint } from './audit.ts';
 import { type AuditReport, verifyAudit } from './audit-verify.ts';
-import { type Connection, openReader, openWriter } from './connection.ts';
+import { type Connection, openReader, openWriter, sqliteCode } from './connection.ts';
 import { asStoreError, lockFile, prepareFile } from './file.ts';
 import { readMigrations, versionOf } from './migrate.ts';
 import { readMeta, readSigningKeys } from './reads.ts';
@@ -108,8 +108,12 @@ export async function backUpFile(file: string, copy: string): Promise<FileReport
   }
 }
 
+/** SQLite's codes of what can only be wrong with the database that is copied: CORRUPT and NOTADB. */
+const SOURCE_FLAWS = new Set([11, 26]);
+
 /** Copies a database, which may be in use, into one file. */
 export async function copyFile(file: string, draft: string): Promise<void> {
+  if (!existsSync(file)) throw new StoreError(`${file} is not there`);
   drop(draft);
   // Made by us first: SQLite would make it for all to read.
   prepareFile(draft);
@@ -118,7 +122,8 @@ export async function copyFile(file: string, draft: string): Promise<void> {
     source = new DatabaseSync(file, { readOnly: true });
     await backup(source, draft, { rate: PAGES_AT_ONCE });
   } catch (error) {
-    throw asStoreError(draft, error);
+    const isOfSource = source === undefined || SOURCE_FLAWS.has((sqliteCode(error) ?? 0) & 0xff);
+    throw asStoreError(isOfSource ? file : draft, error);
   } finally {
     source?.close();
   }

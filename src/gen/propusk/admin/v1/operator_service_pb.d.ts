@@ -418,7 +418,7 @@ export declare const OperatorService: GenService<{
   },
   /**
    * Gives an operator a new token, which is shown in this answer alone; the one before works no more. Of owners
-   * one is left who can act for a day; else LAST_OWNER.
+   * one is left who can act for a day; else LAST_OWNER. One that is revoked gets none.
    *
    * @generated from rpc propusk.admin.v1.OperatorService.RotateOperatorToken
    */
