@@ -112,3 +112,27 @@ test('a rule is met by whoever decodes its path first, or ignores case', async (
   for (const uri of others) assert.equal(await statusOf(uri), 404, uri);
   await rest.close();
 });
+
+test('HEAD is let in where GET is, and nowhere else', async () => {
+  const file = path.join(temporaryFolder(), 'rules.yaml');
+  const rules = [
+    '{ name: Any, method: "*", path: "/a/{rest=**}", requires: nothing }',
+    '{ name: Secret, method: GET, path: /a/secret, requires: token }',
+    '{ name: Own, method: [GET, POST], path: "/a/own/{id}", requires: token }',
+    '{ name: OwnHead, method: HEAD, path: "/a/own/{other}", requires: nothing }',
+  ];
+  writeFileSync(file, `version: 1\nrules:\n${rules.map((each) => `  - ${each}\n`).join('')}`);
+  await using server = await startHere(['--authz-rules', file]);
+  const rest = new Rest1Client(server.url);
+  const statusesOf = (uri: string) =>
+    Promise.all(
+      ['GET', 'HEAD', 'PUT'].map(async (verb) => {
+        const headers = { 'x-forwarded-method': verb, 'x-forwarded-uri': uri };
+        return (await rest.send('GET', '/authz', { headers })).status;
+      }),
+    );
+  assert.deepEqual(await statusesOf('/a/b'), [200, 200, 200]);
+  assert.deepEqual(await statusesOf('/a/secret'), [401, 401, 200]);
+  assert.deepEqual(await statusesOf('/a/own/1'), [401, 200, 200]);
+  await rest.close();
+});
