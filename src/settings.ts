@@ -167,7 +167,11 @@ export const SETTINGS = {
     2000,
     'the same of one address',
   ),
-  streamsMax: limit('--streams-max <n>', 20_000, 'streams open at a time, on all connections'),
+  streamsMax: limit(
+    '--streams-max <n>',
+    20_000,
+    'streams open at a time, on all connections; those of operators apart',
+  ),
   streamsPerKeyMax: limit('--streams-per-key-max <n>', 1000, 'streams of one key open at a time'),
   anonymousStreamsMax: limit(
     '--anonymous-streams-max <n>',

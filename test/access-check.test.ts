@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { systemRandom } from '../src/domain/clock.ts';
 import { QuoteLevel } from '../src/domain/permission.ts';
 import { signToken } from '../src/domain/token.ts';
 import {
   AccessService,
   Action,
+  CheckRequestSchema,
   type CheckResponse,
 } from '../src/gen/propusk/access/v1/access_service_pb.js';
 import { openSigningKeys } from '../src/ops/signing-keys.ts';
@@ -216,6 +218,41 @@ inEach(scene.inside.all, 'a question that makes no sense is named by its field',
       violations.map((each) => each.field),
       [field],
     );
+  }
+});
+
+test('what is asked and not known is an error, and no yes', async () => {
+  const { holder, token } = await signedIn();
+  const send = async (body: object, query = '') => {
+    const headers = { authorization: service, 'content-type': 'application/json' };
+    const request = { headers, body: JSON.stringify(body) };
+    return (await scene.inside.rest1.send('POST', `/access/v1/check${query}`, request)).text;
+  };
+  const account = holder.readonly;
+  assert.match(await send({ token, accountId: account, action: 'ACTION_READ' }), /"allowed":true/);
+  const unread = await send({ token }, `?account_id=${account}`);
+  assert.match(unread, /take the query away.*"INVALID_REQUEST"/);
+  for (const body of [
+    ...[
+      { token, account },
+      { token, account_ID: account },
+      { token, later: null },
+    ],
+    ...[
+      { token, account_id: account, action: 'TRADE' },
+      { token, account_id: account, Action: 'ACTION_TRADE' },
+      { token, mic: 'XNAS', quote_level: 'DEPTH_OF_BOOK' },
+    ],
+  ]) {
+    const text = await send(body);
+    assert.match(text, /"INVALID_REQUEST"/, JSON.stringify(body));
+    assert.ok(!text.includes(account), text);
+  }
+  const later = create(CheckRequestSchema, { token });
+  later.$unknown = [{ no: 99, wireType: 2, data: new Uint8Array([1, 65]) }];
+  for (const client of [scene.inside.grpc, scene.inside.web]) {
+    const failure = await failureOf(check(client, service, later as never));
+    assert.equal(failure.reason, 'INVALID_REQUEST', client.name);
   }
 });
 

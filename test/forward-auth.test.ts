@@ -192,6 +192,7 @@ const UNCLEAR: readonly (readonly [string, string, Headers])[] = [
   ...[
     ...['x-http-method-override', 'x-method-override', 'x-http-method', 'x_http_method_override'],
     ...['x-original-url', 'x-original-uri', 'x-rewrite-url', 'x-original-method'],
+    ...['x-forwarded-prefix', 'x-script-name', 'script_name', 'path-info'],
   ].flatMap(
     (name) =>
       [

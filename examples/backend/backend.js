@@ -5,9 +5,11 @@
  */
 import http from 'node:http';
 
+/** What a proxy says of the caller and its request, which no caller may say of itself. */
+const TOLD = /^x-(?:propusk-.+|forwarded-(?:method|uri))$/;
+
 const server = http.createServer((request, response) => {
-  // What Propusk has said of the caller, which no caller can say of itself.
-  const told = Object.entries(request.headers).filter(([name]) => name.startsWith('x-propusk-'));
+  const told = Object.entries(request.headers).filter(([name]) => TOLD.test(name));
   const body = { method: request.method, url: request.url, caller: Object.fromEntries(told) };
   request.resume();
   request.on('end', () => {

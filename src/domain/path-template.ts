@@ -88,6 +88,17 @@ export function parsePathTemplate(text: string): PathTemplate {
   return new TemplateReader(text).read();
 }
 
+/** A template whose literals are others: `read` makes them of those that it has. */
+export function withLiterals(
+  { segments, variables, verb }: PathTemplate,
+  read: (text: string) => string,
+): PathTemplate {
+  const changed = segments.map((segment) =>
+    segment.kind === 'literal' ? { ...segment, text: read(segment.text) } : segment,
+  );
+  return { segments: changed, variables, verb: read(verb) };
+}
+
 /** Undoes percent-encoding; a variable of several segments keeps its encoded slashes apart. */
 function decode(segment: string, isMulti: boolean): string {
   if (!segment.includes('%')) return segment;

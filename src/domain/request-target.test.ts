@@ -36,7 +36,7 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
       '/v1/%5F',
       '/v1/%7E',
     ],
-    ...['/v1/%C2%85', '/v1/%E2%80%8B', '/v1/%C2%AD'],
+    ...['/v1/%C2%85', '/v1/%E2%80%8B', '/v1/%C2%AD', '/v1/l%C4%B0st', '/v1/l%C4%B1st'],
   ],
   'no UTF-8': ['/v1/%c0%af', '/v1/%e0%80%af', '/v1/%ff', '/v1/%c0%ae%c0%ae', '/v1/%ed%a0%80'],
   'another form': ['/v1/a%EF%BC%8Fb', '/v1/%EF%BC%8E', '/v1/%20a', '/v1/a%20', '/v1/%E2%84%AA'],

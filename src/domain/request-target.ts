@@ -19,8 +19,11 @@ const PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,=:@%/]*$/;
 /** A query ends nowhere but at its end, and holds neither blanks nor what not all can read. */
 const QUERY = /^[\x21-\x22\x24-\x7e]*$/;
 const ENCODED = /%(?:[0-9A-Fa-f]{2})?/g;
-/** What must stand there by its letter, or not at all: to decode it makes it another path. */
-const NEVER_ENCODED = /[A-Za-z0-9\-._~/\\%;?\p{C}]/u;
+/**
+ * What must stand there by its letter, or not at all: to decode it makes it another path. The i with a
+ * dot and the one without are the usual one to some who do not tell capital letters from small ones.
+ */
+const NEVER_ENCODED = /[A-Za-z0-9\-._~/\\%;?\u0130\u0131\p{C}]/u;
 
 /**
  * Reads a target in origin form, `/path?query`.
@@ -39,6 +42,14 @@ export function readRequestTarget(text: string): RequestTarget | string {
   const segments = path.slice(1).split('/');
   if (path !== '/' && segments.includes('')) return 'the path has an empty segment';
   return segments.map(flawOfSegment).find((flaw) => flaw !== undefined) ?? { path, query };
+}
+
+/**
+ * A path of a target, or a part of one, as it is to whoever decodes it before it is looked at, and does
+ * not tell capital letters from small ones.
+ */
+export function readLoosely(text: string): string {
+  return (text.includes('%') ? decodeURIComponent(text) : text).toLowerCase();
 }
 
 function flawOfSegment(segment: string): string | undefined {

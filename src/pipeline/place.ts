@@ -15,7 +15,10 @@ const IDLE_NAMES_MAX = 1000;
 export interface PlaceLimits {
   /** Unary calls whose request was read. */
   readonly callsMax: number;
-  /** Streams whose callers are known, and whose request was read where they have one. */
+  /**
+   * Streams whose callers are known, and whose request was read where they have one: of callers of the
+   * contract, and as many again of operators.
+   */
   readonly streamsMax: number;
   readonly streamsPerKeyMax: number;
   /** Streams of methods whose callers show nothing. */
@@ -70,12 +73,20 @@ class Room {
  * What a call is counted as. Calls that are never refused are counted nowhere (`none`): they would take
  * the places of others.
  */
-export type PlaceKind = 'call' | 'stream' | 'anonymousStream' | 'arriving' | 'none';
+export type PlaceKind =
+  | 'call'
+  | 'stream'
+  | 'operatorStream'
+  | 'anonymousStream'
+  | 'arriving'
+  | 'none';
 
 /** All rooms of a server. */
 export class Rooms {
   calls = 0;
   streams = 0;
+  /** Apart: who holds one for each session must not keep the sessions' own out. */
+  operatorStreams = 0;
   readonly anonymous: Room;
   readonly arriving: Room;
   /** Streams by their key; they have another place too. */
@@ -103,6 +114,7 @@ export class Rooms {
   add(kind: PlaceKind, network: string, step: 1 | -1): void {
     if (kind === 'call') this.calls += step;
     else if (kind === 'stream') this.streams += step;
+    else if (kind === 'operatorStream') this.operatorStreams += step;
     else if (kind === 'arriving') this.arriving.add(network, step);
     else if (kind === 'anonymousStream') this.anonymous.add(network, step);
   }
@@ -111,8 +123,9 @@ export class Rooms {
 /** What the calls of a method count as once they are in hand. */
 export function placeKindOf(method: DescMethod): PlaceKind {
   if (method.methodKind === 'unary') return 'call';
-  const isAnonymous = contractOf(method).caller === Shown.UNSPECIFIED;
-  return isAnonymous ? 'anonymousStream' : 'stream';
+  const { caller } = contractOf(method);
+  if (caller === Shown.OPERATOR) return 'operatorStream';
+  return caller === Shown.UNSPECIFIED ? 'anonymousStream' : 'stream';
 }
 
 /** The place of one call. Nothing that is said of it counts after it was left. */
@@ -137,7 +150,7 @@ export class Place {
    * @returns false when too many others are
    */
   arriving(): boolean {
-    const isCounted = this.#kind === 'call' || this.#kind === 'stream';
+    const isCounted = this.#kind !== 'anonymousStream' && this.#kind !== 'none';
     if (this.#isLeft || !isCounted) return true;
     if (this.#rooms.arriving.isFull(this.#network)) return false;
     this.#move('arriving');

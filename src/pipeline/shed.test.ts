@@ -5,6 +5,7 @@ import { AppError } from '../domain/errors.ts';
 import { AuthService } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import { UsageMetricsService } from '../gen/grpc/tradeapi/v1/metrics/usage_metrics_service_pb.js';
 import { Health } from '../gen/health/v1/health_pb.js';
+import { AccessService } from '../gen/propusk/access/v1/access_service_pb.js';
 import type { Place } from './place.ts';
 import { RequestMemory } from './request-memory.ts';
 import { isOverload, Shed, type ShedOptions } from './shed.ts';
@@ -84,6 +85,17 @@ test('streams have a limit of their own, whatever their place in the order', () 
   assert.equal(isShed(shed, tokenDetails), false);
   places[0]?.leave();
   assert.equal(isShed(shed, subscribeJwtRenewal), false);
+});
+
+test('streams of operators take no place of the callers of the contract', () => {
+  const { shed } = make();
+  const { checkStream } = AccessService.method;
+  const checks = [1, 2, 3].map(() => shed.enter(checkStream, ADDRESS));
+  assert.equal(isShed(shed, checkStream), true);
+  const streams = [1, 2, 3].map(() => shed.enter(subscribeJwtRenewal, ADDRESS));
+  assert.equal(isShed(shed, subscribeJwtRenewal), true);
+  for (const place of [...checks, ...streams]) place.leave();
+  assert.equal(isShed(shed, checkStream) || isShed(shed, subscribeJwtRenewal), false);
 });
 
 /** Whether this is refused, and as the log would tell it. */

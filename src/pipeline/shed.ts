@@ -122,6 +122,7 @@ export class Shed {
     const { memory, callsMax, streamsMax } = this.#options;
     const share = this.#shares.get(method) ?? 1;
     if (kind === 'stream' && this.#rooms.streams >= streamsMax) return true;
+    if (kind === 'operatorStream' && this.#rooms.operatorStreams >= streamsMax) return true;
     if (kind === 'call' && this.#rooms.calls >= callsMax * share) return true;
     return memory.bytes > memory.bytesMax * share || this.#isTooLate(share);
   }
@@ -162,6 +163,7 @@ export class Shed {
         refused: this.#refused,
         calls: this.#rooms.calls,
         streams: this.#rooms.streams,
+        operatorStreams: this.#rooms.operatorStreams,
         anonymousStreams: this.#rooms.anonymous.count,
         arrivingCalls: this.#rooms.arriving.count,
         bufferedBytes: this.#options.memory.bytes,

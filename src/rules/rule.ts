@@ -1,6 +1,6 @@
 /** One rule: what the requests of one route need. */
-import { type PathTemplate, parsePathTemplate } from '../domain/path-template.ts';
-import { readRequestTarget } from '../domain/request-target.ts';
+import { type PathTemplate, parsePathTemplate, withLiterals } from '../domain/path-template.ts';
+import { readLoosely, readRequestTarget } from '../domain/request-target.ts';
 import { type QuoteLevel, QuoteLevelSchema } from '../gen/propusk/contract/v1/contract_pb.js';
 
 /** What a caller must show and hold, from the least to the most. */
@@ -72,9 +72,12 @@ function sampleOf({ segments, verb }: PathTemplate): string {
   return `/${parts.join('/')}${verb === '' ? '' : `:${verb}`}`;
 }
 
-/** The same for templates that take the same paths, whatever their variables are called. */
+/**
+ * The same for templates that take the same paths, whatever their variables are called, and also where
+ * they do to those alone who read loosely: to them one of the two is never asked about.
+ */
 export function shapeOf(path: string): string {
-  const { segments, verb } = parsePathTemplate(path);
+  const { segments, verb } = withLiterals(parsePathTemplate(path), readLoosely);
   const parts = segments.map((each) => (each.kind === 'literal' ? `=${each.text}` : each.kind));
   return JSON.stringify([parts, verb]);
 }

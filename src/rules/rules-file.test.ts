@@ -110,7 +110,19 @@ const BAD: readonly (readonly [string, RegExp])[] = [
     `${ofPath('/a/{b}')}  - {name: B, method: [PUT, GET], path: "/a/{c}", requires: token}`,
     /rules.yaml:4: rule B: GET of this path is rule A's already/,
   ],
+  [
+    `${ofPath('/a/@me')}  - {name: B, method: GET, path: "/A/%40me", requires: token}`,
+    /rules.yaml:4: rule B: GET of this path is rule A's already/,
+  ],
+  ['version: 1\nrules: *a', /rules.yaml:.*a/],
+  [manyAliases(), /rules.yaml: Excessive alias count/],
 ];
+
+/** Some letters that stand for more than fits into memory. */
+function manyAliases(): string {
+  const lists = Array.from({ length: 9 }, (_, i) => `&x${i + 1} [${`*x${i},`.repeat(10)}]`);
+  return `version: 1\nrules: [&x0 [a], ${lists.join(', ')}]`;
+}
 
 test('what is wrong is told, with its line and its rule', () => {
   for (const [text, flaw] of BAD) {

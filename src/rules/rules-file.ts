@@ -39,7 +39,13 @@ export function readRules(text: string, file: string, taken: ReadonlySet<string>
   if (syntax.length > 0) {
     return { rules: [], flaws: syntax.map(({ pos, message }) => `${lineAt(pos[0])} ${message}`) };
   }
-  const content: unknown = document.toJS();
+  let content: unknown;
+  try {
+    content = document.toJS();
+  } catch (error) {
+    // An alias of nothing, or so many that they are meant to fill the memory.
+    return { rules: [], flaws: [`${file}: ${(error as Error).message}`] };
+  }
   const flaws = topFlaws(content).map((flaw) => `${file}: ${flaw}`);
   const list: unknown = isObject(content) ? content.rules : undefined;
   const rules: Rule[] = [];

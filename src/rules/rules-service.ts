@@ -26,7 +26,7 @@ import {
   MethodContractSchema,
   method as methodContract,
 } from '../gen/propusk/contract/v1/contract_pb.js';
-import type { Requirement, Rule } from './rule.ts';
+import { type Requirement, type Rule, shapeOf } from './rule.ts';
 
 const PACKAGE = 'propusk.rules';
 const SERVICE = 'RulesService';
@@ -41,13 +41,15 @@ const ACCESS: Readonly<Record<Requirement, Access>> = {
 
 /** Makes the service of rules that nothing is wrong with. */
 export function rulesService(rules: readonly Rule[]): DescService {
+  const ofHead = rules.filter(({ verbs }) => verbs.includes('HEAD'));
+  const headShapes = new Set(ofHead.map(({ path }) => shapeOf(path)));
   const file = create(FileDescriptorProtoSchema, {
     name: 'propusk/rules.proto',
     package: PACKAGE,
     syntax: 'proto3',
     dependency: ['google/protobuf/empty.proto'],
     messageType: rules.map(messageOf),
-    service: [{ name: SERVICE, method: rules.map(methodOf) }],
+    service: [{ name: SERVICE, method: rules.map((rule) => methodOf(rule, headShapes)) }],
   });
   const registry = createFileRegistry(file, () => file_google_protobuf_empty.proto);
   const service = registry.getService(`${PACKAGE}.${SERVICE}`);
@@ -70,9 +72,12 @@ function messageOf(rule: Rule): MessageInitShape<typeof DescriptorProtoSchema> {
   return { name: nameOfMessage(rule), field };
 }
 
-function methodOf(rule: Rule) {
+function methodOf(rule: Rule, headShapes: ReadonlySet<string>) {
   const options = create(MethodOptionsSchema);
-  setExtension(options, http, httpRuleOf(rule));
+  // To most programs HEAD is a GET: it must not fall to a rule for any verb that asks for less.
+  const isHead = rule.verbs.includes('GET') && !headShapes.has(shapeOf(rule.path));
+  const verbs = isHead ? [...rule.verbs, 'HEAD'] : rule.verbs;
+  setExtension(options, http, httpRuleOf(verbs, rule.path));
   const { requires, quoteLevel, callsPerMinute } = rule;
   const caller = requires === 'nothing' ? Caller.UNSPECIFIED : Caller.AUTHORIZATION;
   const contract = { caller, access: ACCESS[requires], quoteLevel, callsPerMinute };
@@ -81,7 +86,7 @@ function methodOf(rule: Rule) {
   return { name: rule.name, inputType, outputType: '.google.protobuf.Empty', options };
 }
 
-function httpRuleOf({ verbs, path }: Rule): HttpRule {
+function httpRuleOf(verbs: readonly string[], path: string): HttpRule {
   const [first, ...others] = verbs.map((kind) =>
     create(HttpRuleSchema, { pattern: { case: 'custom', value: { kind, path } } }),
   );

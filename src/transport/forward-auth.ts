@@ -5,8 +5,9 @@
  */
 import type { DescService, Message } from '@bufbuild/protobuf';
 import { AppError, httpStatusOf } from '../domain/errors.ts';
-import { parsePathTemplate } from '../domain/path-template.ts';
+import { parsePathTemplate, withLiterals } from '../domain/path-template.ts';
 import type { TrustedProxies } from '../domain/proxies.ts';
+import { readLoosely } from '../domain/request-target.ts';
 import { QuoteLevelSchema } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../pipeline/call.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
@@ -36,15 +37,21 @@ export interface ForwardAuthOptions {
 export class ForwardAuth {
   readonly #options: ForwardAuthOptions;
   readonly #routes: Routes;
-  /** The same for whoever does not tell capital letters from small ones. */
-  readonly #caselessRoutes: Routes;
+  /** The same for whoever reads loosely. */
+  readonly #looseRoutes: Routes;
+  /** Some route is another one to whoever reads loosely. */
+  #hasLoose = false;
   readonly #paths: MaskedPaths;
 
   constructor(options: ForwardAuthOptions) {
     this.#options = options;
     this.#routes = new Routes(options.rules, parsePathTemplate);
-    this.#caselessRoutes = new Routes(options.rules, (text) =>
-      parsePathTemplate(text.toLowerCase()),
+    this.#looseRoutes = new Routes(options.rules, (text) =>
+      withLiterals(parsePathTemplate(text), (literal) => {
+        const loose = readLoosely(literal);
+        this.#hasLoose ||= loose !== literal;
+        return loose;
+      }),
     );
     this.#paths = new MaskedPaths(this.#routes.literals());
   }
@@ -69,10 +76,10 @@ export class ForwardAuth {
       if (match.length === 0) throw routeNotFound();
       throw new VerbNotAllowed(match);
     }
-    const small = path.toLowerCase();
-    if (small === path) return match;
+    const loose = readLoosely(path);
+    if (loose === path && !this.#hasLoose) return match;
     // To the one behind, it may be another route: by its letter it is none that anybody means.
-    const other = this.#caselessRoutes.match(verb, small);
+    const other = this.#looseRoutes.match(verb, loose);
     const isSame = 'binding' in other && other.binding.method === match.binding.method;
     if (!isSame) throw routeNotFound();
     return match;

@@ -36,6 +36,8 @@ const URI_HEADER = 'x-forwarded-uri';
 const OVERRIDES: ReadonlySet<string> = new Set([
   ...['x-http-method-override', 'x-method-override', 'x-http-method'],
   ...['x-original-method', 'x-original-uri', 'x-original-url', 'x-rewrite-url'],
+  // These have a part of the path taken for where the program is, and cut off or put before it.
+  ...['script-name', 'x-script-name', 'path-info', 'x-forwarded-prefix'],
 ]);
 
 /** Must not be there twice: what one program reads of them another does not. */

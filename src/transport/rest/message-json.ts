@@ -34,11 +34,14 @@ function takesNull(field: DescField): boolean {
 /** Reads one body; what is wrong with it goes to `violations`. */
 export class MessageReader {
   readonly #violations: Violations;
+  readonly #isStrict: boolean;
   /** Of the message that is being read; the outermost has 1. */
   #depth = 1;
 
-  constructor(violations: Violations) {
+  /** @param isStrict whether names that are not known are wrong; they are ignored else */
+  constructor(violations: Violations, isStrict = false) {
     this.#violations = violations;
+    this.#isStrict = isStrict;
   }
 
   /** Reads a JSON object into a message. @param prefix where it is, ending in a dot */
@@ -46,7 +49,10 @@ export class MessageReader {
     const seen = new Map<unknown, DescField>();
     for (const [name, value] of Object.entries(json)) {
       const field = fieldNamed(target.desc, name);
-      if (field === undefined) continue;
+      if (field === undefined) {
+        if (this.#isStrict) this.#violations.unknownName(prefix, target.desc);
+        continue;
+      }
       const path = prefix + field.name;
       if (seen.has(field)) {
         this.#violations.setTwice(path);
@@ -126,6 +132,7 @@ export class MessageReader {
       value = this.#known(message, wrapped, json);
     } else if (field.enum !== undefined) {
       value = enumFromJson(field.enum, json);
+      if (value === UNKNOWN_NAME && this.#isStrict) value = undefined;
     } else if (field.scalar !== undefined) {
       value = scalarFromJson(field.scalar, json);
     }

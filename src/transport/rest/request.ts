@@ -17,8 +17,9 @@ import type { Binding, Match } from './router.ts';
 import { Violations } from './violations.ts';
 
 /**
- * Reads a request. Names are taken in snake_case and camelCase, unknown ones are ignored, an empty
- * body is `{}`; the path beats the body, and the query has what neither of them has.
+ * Reads a request. Names are taken in snake_case and camelCase, unknown ones are ignored unless the
+ * method is strict, an empty body is `{}`; the path beats the body, and the query has what neither of
+ * them has.
  * @param query without its question mark
  * @throws AppError INVALID_REQUEST, naming the fields where it is their fault
  */
@@ -26,7 +27,7 @@ export function readRequest(match: Match, query: string, body: Uint8Array): Mess
   const { binding, variables } = match;
   const { input } = binding.method;
   const text = binding.body === '' ? undefined : textOf(body);
-  if (binding.body === '*' && variables.size === 0 && isPlain(input)) {
+  if (binding.body === '*' && variables.size === 0 && isPlain(input) && !binding.isStrict) {
     const message = readPlain(input, text ?? '{}');
     if (message !== undefined) return message;
   }
@@ -38,12 +39,17 @@ export function readRequest(match: Match, query: string, body: Uint8Array): Mess
     parameters.fromPath(variables);
     const held = binding.body === '' ? [...variables.keys()] : [...variables.keys(), binding.body];
     if (leavesSome(input, held)) parameters.fromQuery(parseQuery(query), held);
+    else if (binding.isStrict && query !== '') throw unreadQuery();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new AppError('INVALID_REQUEST', 'the JSON nests too deep', { cause: error });
   }
   violations.refuseAny();
   return root.message;
+}
+
+function unreadQuery(): AppError {
+  return new AppError('INVALID_REQUEST', 'the body says what is asked; take the query away');
 }
 
 /** True when the query may set a field: neither the body nor the path holds all of them. */
@@ -53,12 +59,12 @@ function leavesSome(input: DescMessage, held: readonly string[]): boolean {
 
 function readBody(
   root: ReflectMessage,
-  { body, method }: Binding,
+  { body, method, isStrict }: Binding,
   text: string | undefined,
   violations: Violations,
 ): void {
   const json = text === undefined ? undefined : parseJson(text);
-  const reader = new MessageReader(violations);
+  const reader = new MessageReader(violations, isStrict);
   if (body === '*') readWhole(root, json, reader);
   else readField(root, fieldNamed(method.input, body), json, reader);
   if (text === undefined || json === undefined || isUnicode(text, json)) return;

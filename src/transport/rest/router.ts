@@ -4,6 +4,7 @@ import { AppError } from '../../domain/errors.ts';
 import { matchPath, type PathTemplate, parsePathTemplate } from '../../domain/path-template.ts';
 import { http as httpOption } from '../../gen/google/api/annotations_pb.js';
 import type { HttpRule } from '../../gen/google/api/http_pb.js';
+import { method as methodContract } from '../../gen/propusk/contract/v1/contract_pb.js';
 
 /** The verb of a route that takes all of them. */
 const ANY_VERB = '*';
@@ -18,6 +19,8 @@ export interface Binding {
   readonly body: string;
   /** Which field the answer's body is; empty for all of it. */
   readonly responseBody: string;
+  /** Names that are not known refuse the request. */
+  readonly isStrict: boolean;
 }
 
 export interface Match {
@@ -37,6 +40,7 @@ function bindingsOf(method: DescMethod, read: typeof parsePathTemplate): Binding
   if (!hasOption(method, httpOption)) return [];
   if (method.methodKind !== 'unary') throw new Error(`${method}: a stream has no REST route`);
   const rule = getOption(method, httpOption);
+  const { strict: isStrict } = getOption(method, methodContract);
   return [rule, ...rule.additionalBindings].flatMap((each) => {
     const pattern = patternOf(each);
     if (pattern === undefined) return [];
@@ -46,6 +50,7 @@ function bindingsOf(method: DescMethod, read: typeof parsePathTemplate): Binding
       template: read(pattern.path),
       body: each.body,
       responseBody: each.responseBody,
+      isStrict,
     };
   });
 }

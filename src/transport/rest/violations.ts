@@ -2,7 +2,7 @@
  * What is wrong with a request, naming every field that is, without quoting it: its values may be
  * secrets, and errors are logged.
  */
-import { type DescField, type DescOneof, ScalarType } from '@bufbuild/protobuf';
+import { type DescField, type DescMessage, type DescOneof, ScalarType } from '@bufbuild/protobuf';
 import { type FieldViolation, refuseFields } from '../../domain/errors.ts';
 import { DEPTH_MAX } from './fields.ts';
 
@@ -30,6 +30,12 @@ export class Violations {
 
   setTwice(path: string): void {
     this.add(path, 'is set more than once');
+  }
+
+  /** @param prefix where the message is, ending in a dot; empty for the outermost */
+  unknownName(prefix: string, message: DescMessage): void {
+    const names = message.fields.map((field) => field.name);
+    this.add(`${prefix}*`, `takes only ${names.join(', ')}`);
   }
 
   /** @param path where the oneof is */

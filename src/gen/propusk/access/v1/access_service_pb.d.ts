@@ -227,7 +227,8 @@ export declare const ActionSchema: GenEnum<Action>;
  */
 export declare const AccessService: GenService<{
   /**
-   * Tells whether the holder of a token may do what is asked. A refusal is an answer, not an error.
+   * Tells whether the holder of a token may do what is asked. A refusal is an answer, not an error. What
+   * is asked and not known here, such as a field of a later version, is an error: it is no yes.
    *
    * @generated from rpc propusk.access.v1.AccessService.Check
    */

@@ -64,6 +64,14 @@ export declare type MethodContract = Message<"propusk.contract.v1.MethodContract
    * @generated from field: propusk.contract.v1.QuoteLevel quote_level = 6;
    */
   quoteLevel: QuoteLevel;
+
+  /**
+   * REST: what the request does not know, by its names or those of its enums, refuses it and is not
+   * ignored. For what would otherwise be answered as if less had been asked.
+   *
+   * @generated from field: bool strict = 7;
+   */
+  strict: boolean;
 };
 
 /**
