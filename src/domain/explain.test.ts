@@ -294,6 +294,20 @@ test('an explanation can be read', () => {
   );
 });
 
+test('of plans that say the same the first by its name is told, whatever their order', () => {
+  const seen = on('mic', 'XNAS', QuoteLevel.LAST_PRICE);
+  const world = [on('worldwide', '', QuoteLevel.ACCESS_FORBIDDEN)];
+  // Each its own: no plan has the objects of another.
+  const plans = [plan('a', [{ ...seen }]), plan('b', [{ ...seen }]), plan('c', world)];
+  for (const subscriptions of [plans, plans.toReversed()]) {
+    const told = explain({ key: KEY, accounts: [], subscriptions }, XNAS, NOW);
+    assert.match(
+      told.findings.at(-1)?.why ?? '',
+      /but Plan a .* has a permission for the MIC XNAS/,
+    );
+  }
+});
+
 test('what is forbidden is told so, by every plan that forbids it', () => {
   const subscriptions = [
     plan('a', [on('country', 'US', QuoteLevel.ACCESS_FORBIDDEN, 15)]),

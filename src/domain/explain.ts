@@ -131,7 +131,8 @@ function judge(
   }
   const its = `${plan} ${shown(permission)} for ${conditionOf(permission)}`;
   const better = decided.find((each) => covers(each, permission)) ?? decided[0];
-  const by = running.find((each) => each.permission === better);
+  // Of several that say the same, the first by plan: which of them was kept when they were joined is chance.
+  const by = better && running.find((each) => comparePermissions(each.permission, better) === 0);
   if (better === undefined || by === undefined) {
     throw new Error('of the permissions that apply one decides');
   }
