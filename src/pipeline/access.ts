@@ -69,6 +69,7 @@ export class Access {
     }
     const { accountId } = request as Message & { accountId?: unknown };
     if (typeof accountId !== 'string') throw new Error(`${method}: its request names no account`);
+    if (access === Needed.ACCOUNT_IF_NAMED && accountId === '') return undefined;
     if (access === Needed.TRADE) checkTrade(grant, accountId);
     else checkAccount(grant, accountId);
     return { accountId };

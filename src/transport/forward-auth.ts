@@ -62,9 +62,9 @@ export class ForwardAuth {
     let asked: Asked | undefined;
     try {
       asked = askedBy(http, FORWARD_AUTH_PATH);
-      this.#hand(http, asked.path, this.#matchOf(asked));
+      this.#hand(http, asked, this.#matchOf(asked));
     } catch (error) {
-      this.#hand(http, asked?.path ?? path, undefined, asAppError(error));
+      this.#hand(http, asked ?? { path, query: '' }, undefined, asAppError(error));
     }
     return true;
   }
@@ -85,7 +85,12 @@ export class ForwardAuth {
     return match;
   }
 
-  #hand(http: HttpExchange, path: string, match: Match | undefined, refusal?: AppError): void {
+  #hand(
+    http: HttpExchange,
+    { path, query }: Pick<Asked, 'path' | 'query'>,
+    match: Match | undefined,
+    refusal?: AppError,
+  ): void {
     const { headers, remoteAddress: peer } = http;
     const { proxies, pipeline } = this.#options;
     const head: CallHead = {
@@ -97,7 +102,7 @@ export class ForwardAuth {
       // What the caller may wait is between it and those who answer it.
       timeoutMs: undefined,
     };
-    pipeline.handle(new ForwardAuthExchange(http, head, match), refusal);
+    pipeline.handle(new ForwardAuthExchange(http, head, match, query), refusal);
   }
 }
 
@@ -133,17 +138,19 @@ class ForwardAuthExchange implements Exchange {
   readonly head: CallHead;
   readonly #http: HttpExchange;
   readonly #match: Match | undefined;
+  readonly #query: string;
 
-  constructor(http: HttpExchange, head: CallHead, match: Match | undefined) {
+  constructor(http: HttpExchange, head: CallHead, match: Match | undefined, query: string) {
     this.head = head;
     this.#http = http;
     this.#match = match;
+    this.#query = query;
   }
 
-  /** What the path tells. A body, if the proxy sends it at all, is for those who answer. */
+  /** What path and query tell. A body, if the proxy sends it at all, is for those who answer. */
   async readOne(): Promise<Message> {
     if (this.#match === undefined) throw new Error('a refused question has no request');
-    return readRequest(this.#match, '', NO_BODY);
+    return readRequest(this.#match, this.#query, NO_BODY);
   }
 
   readAll(): AsyncIterable<Message> {

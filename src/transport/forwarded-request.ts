@@ -20,6 +20,8 @@ export interface Asked {
   readonly verb: string;
   /** Without its query. */
   readonly path: string;
+  /** Without its question mark. */
+  readonly query: string;
 }
 
 /** Verbs of the question itself, where headers name those of the request. */
@@ -85,7 +87,7 @@ function checked(verb: string, uri: string): Asked {
   const target = readRequestTarget(uri);
   if (typeof target === 'string')
     throw invalid(`${target}; another program could read another path`);
-  return { verb, path: target.path };
+  return { verb, ...target };
 }
 
 function invalid(message: string): AppError {

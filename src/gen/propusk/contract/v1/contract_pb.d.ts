@@ -163,6 +163,13 @@ export enum Access {
    * @generated from enum value: ACCESS_MARKET_DATA = 3;
    */
   MARKET_DATA = 3,
+
+  /**
+   * The account that the request's field `account_id` names, where it names one.
+   *
+   * @generated from enum value: ACCESS_ACCOUNT_IF_NAMED = 4;
+   */
+  ACCOUNT_IF_NAMED = 4,
 }
 
 /**

@@ -80,6 +80,13 @@ export declare type AssetRoute = Message<"propusk.routes.v1.AssetRoute"> & {
    * @generated from field: string rest = 1;
    */
   rest: string;
+
+  /**
+   * For which account; empty: for none.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
 };
 
 /**
@@ -210,7 +217,7 @@ export declare const MarketDataRoutesService: GenService<{
  */
 export declare const AssetRoutesService: GenService<{
   /**
-   * Instruments.
+   * Instruments: some are asked about for an account, which the query names.
    *
    * @generated from rpc propusk.routes.v1.AssetRoutesService.Assets
    */
