@@ -22,9 +22,12 @@ const DAY_SECONDS = 86_400;
 /** Letters of a date in RFC 3339. */
 const DATE_LENGTH = 10;
 
-/** The day that was written last, in days since 1970, and its date: a Date takes a fiftieth of a call. */
-let lastDay = 0;
-let lastDate = '1970-01-01';
+/**
+ * Dates by the day, in days since 1970, of those written lately: a Date takes a fiftieth of a call, and a
+ * token may begin on one day and end on the next.
+ */
+const dates = new Map<number, string>();
+const DATES_MAX = 16;
 
 const writers = new WeakMap<DescMessage, Write | null>();
 
@@ -125,13 +128,19 @@ function writeTimestamp(timestamp: Timestamp): string {
     return JSON.stringify(toJson(TimestampSchema, timestamp));
   }
   const day = Math.floor(seconds / DAY_SECONDS);
-  if (day !== lastDay) {
-    lastDay = day;
-    lastDate = new Date(day * DAY_SECONDS * 1000).toISOString().slice(0, DATE_LENGTH);
-  }
   const rest = seconds - day * DAY_SECONDS;
   const [hours, minutes] = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60];
-  return `"${lastDate}T${digits(hours)}:${digits(minutes)}:${digits(rest % 60)}Z"`;
+  return `"${dateOf(day)}T${digits(hours)}:${digits(minutes)}:${digits(rest % 60)}Z"`;
+}
+
+function dateOf(day: number): string {
+  let date = dates.get(day);
+  if (date === undefined) {
+    if (dates.size === DATES_MAX) dates.clear();
+    date = new Date(day * DAY_SECONDS * 1000).toISOString().slice(0, DATE_LENGTH);
+    dates.set(day, date);
+  }
+  return date;
 }
 
 function digits(number: number): string {
