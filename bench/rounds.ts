@@ -60,16 +60,17 @@ export function disturbanceOf(usage: Usage | undefined): string | undefined {
 }
 
 /**
- * Runs a server warm, at first with few calls at a time: cold code is slow enough to be taken for
- * overload. Each of the tokens is used at least once.
+ * Runs a server warm, at first with few calls at a time, until each of the tokens was used once: cold code
+ * that looks up a key with every call is slow enough to be taken for overload.
  */
 export async function warmUp(load: LoadProcess, one: Contestant, ms: number): Promise<Outcome> {
   const { source } = one.target;
   const isTurn = source.of === 'tokens' && !source.isFresh;
   const answersMin = isTurn ? source.keys : 0;
   const shape = { connections: 4, streams: 1 };
-  await load.closed({ ...one, shape, rampMs: 0, windowMs: ms / 3 });
-  return load.closed({ ...one, rampMs: 0, windowMs: ms, answersMin, windowMsMax: ms * 4 });
+  const gentle = { windowMs: ms / 3, answersMin, windowMsMax: ms * 4 };
+  await load.closed({ ...one, shape, rampMs: 0, ...gentle });
+  return load.closed({ ...one, rampMs: 0, windowMs: ms });
 }
 
 /** So many rounds in which all windows count, or as many as the time allows. */
