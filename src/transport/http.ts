@@ -9,6 +9,7 @@ import {
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Metadata } from '../pipeline/call.ts';
+import { endSoon } from './due-answers.ts';
 
 /** Not by import; see http1-server.ts. */
 const { STATUS_CODES } = process.getBuiltinModule('node:http');
@@ -123,7 +124,7 @@ export class Http1Exchange implements HttpExchange {
     // Without a socket it waits for the answers to the requests before it.
     if (socket !== null && isComing) this.#sendEarly(socket, content);
     // What is ASCII alone is the same in Latin-1, which is written faster.
-    else this.#response.end(content, length === content.length ? 'latin1' : 'utf8');
+    else endSoon(this.#response, content, length === content.length ? 'latin1' : 'utf8');
   }
 
   onAbort(listener: () => void): void {
