@@ -8,6 +8,7 @@ import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
 import { SharedPermissions } from './shared-permissions.ts';
+import { Watchers } from './watchers.ts';
 
 export interface GrantsOptions {
   readonly store: Store;
@@ -30,7 +31,7 @@ export class Grants {
   readonly #loading = new Map<string, Promise<Grant | undefined>>();
   readonly #permissions = new SharedPermissions();
   readonly #keysOfClient = new Map<string, Set<string>>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Watchers();
   /** Ends of revoked sessions that would otherwise still live, by session. */
   readonly #revokedSessions = new Map<string, number>();
   #sweepAtSize = 1024;
@@ -80,17 +81,7 @@ export class Grants {
   watch({ keyId, sessionId, clientId }: Watched, listener: () => void): () => void {
     // The client by itself: a key whose grant is not held at the moment is not known to be its.
     const names = [`key:${keyId}`, `session:${sessionId}`, `client:${clientId}`];
-    for (const name of names) {
-      const watching = this.#watchers.get(name) ?? new Set();
-      this.#watchers.set(name, watching.add(listener));
-    }
-    return () => {
-      for (const name of names) {
-        const watching = this.#watchers.get(name);
-        watching?.delete(listener);
-        if (watching?.size === 0) this.#watchers.delete(name);
-      }
-    };
+    return this.#watchers.watch(names, listener);
   }
 
   /** Looks at once, and again whenever what the watched may do may have changed; the result ends it. */
@@ -136,16 +127,16 @@ export class Grants {
     if (change.kind === 'orders' || change.kind === 'operator') return;
     if (change.kind === 'session-revoked') {
       this.#noteRevoked(change.sessionId, change.expiresAtMs);
-      this.#tell(`session:${change.sessionId}`);
+      this.#watchers.tell(`session:${change.sessionId}`);
       return;
     }
     this.#generation++;
     if (change.kind === 'key') {
       this.#drop(change.keyId);
-      this.#tell(`key:${change.keyId}`);
+      this.#watchers.tell(`key:${change.keyId}`);
     } else {
       for (const keyId of [...(this.#keysOfClient.get(change.clientId) ?? [])]) this.#drop(keyId);
-      this.#tell(`client:${change.clientId}`);
+      this.#watchers.tell(`client:${change.clientId}`);
     }
   }
 
@@ -157,9 +148,5 @@ export class Grants {
       if (end <= now) this.#revokedSessions.delete(id);
     }
     this.#sweepAtSize = Math.max(1024, this.#revokedSessions.size * 2);
-  }
-
-  #tell(name: string): void {
-    for (const listener of [...(this.#watchers.get(name) ?? [])]) listener();
   }
 }

@@ -8,6 +8,7 @@ import type { MasterKey } from '../domain/master-key.ts';
 import type { Operator } from '../domain/model.ts';
 import type { Change, Store, Stored } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
+import { Watchers } from './watchers.ts';
 
 /** Operators held at most; the oldest goes first. */
 const OPERATORS_CACHED_MAX = 10_000;
@@ -26,7 +27,7 @@ export class Operators {
   /** By the HMAC of the token. Tokens that are nobody's are looked up each time. */
   readonly #byMac = new Map<string, Stored<Operator>>();
   readonly #macOfId = new Map<string, string>();
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Watchers();
   /** Counts changes, so that a look-up under way cannot bring back what a change has dropped. */
   #generation = 0;
 
@@ -52,7 +53,11 @@ export class Operators {
 
   /** Looks at once, and again whenever what the operator may do may have changed; the result ends it. */
   attend({ id }: Operator, looker: Looker): () => void {
-    return lookAgain(this.#options.clock, (listener) => this.#watch(id, listener), looker);
+    return lookAgain(
+      this.#options.clock,
+      (listener) => this.#watchers.watch([id], listener),
+      looker,
+    );
   }
 
   async #load(tokenMac: string): Promise<Stored<Operator>> {
@@ -94,20 +99,11 @@ export class Operators {
     this.#byMac.delete(mac);
   }
 
-  #watch(id: string, listener: () => void): () => void {
-    const watching = this.#watchers.get(id) ?? new Set();
-    this.#watchers.set(id, watching.add(listener));
-    return () => {
-      watching.delete(listener);
-      if (watching.size === 0 && this.#watchers.get(id) === watching) this.#watchers.delete(id);
-    };
-  }
-
   #apply(change: Change): void {
     if (change.kind !== 'operator') return;
     this.#generation++;
     this.#drop(change.operatorId);
-    for (const listener of [...(this.#watchers.get(change.operatorId) ?? [])]) listener();
+    this.#watchers.tell(change.operatorId);
   }
 }
 
