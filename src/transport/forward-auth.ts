@@ -16,7 +16,7 @@ import { type Asked, askedBy, VerbNotAllowed } from './forwarded-request.ts';
 import { type HttpExchange, JSON_HEADERS } from './http.ts';
 import { MaskedPaths } from './masked-path.ts';
 import { readRequest } from './rest/request.ts';
-import { statusJson } from './rest/rest.ts';
+import { retryHeaders, statusJson } from './rest/rest.ts';
 import { type Match, Router } from './rest/router.ts';
 
 /** Where proxies ask. */
@@ -167,10 +167,7 @@ class ForwardAuthExchange implements Exchange {
       return;
     }
     common.push(...JSON_HEADERS, ['x-propusk-error', asciiStatusJson(error)]);
-    const { retryAfterMs } = error;
-    if (retryAfterMs !== undefined) {
-      common.push(['retry-after', String(Math.ceil(retryAfterMs / 1000))]);
-    }
+    common.push(...retryHeaders(error));
     if (error instanceof VerbNotAllowed) common.push(['allow', error.allowed]);
     this.#http.send(httpStatusOf(error.reason), common, statusJson(error));
   }

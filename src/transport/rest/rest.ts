@@ -65,17 +65,19 @@ export class RestExchange implements Exchange {
       this.#http.send(200, common, this.#answer);
       return;
     }
-    const { retryAfterMs } = error;
-    if (retryAfterMs !== undefined) {
-      common.push(['retry-after', String(Math.ceil(retryAfterMs / 1000))]);
-    }
-    common.push(...this.#errorHeaders);
+    common.push(...retryHeaders(error), ...this.#errorHeaders);
     this.#http.send(httpStatusOf(error.reason), common, statusJson(error));
   }
 
   onAbort(listener: () => void): void {
     this.#http.onAbort(listener);
   }
+}
+
+/** When to try again, where that makes sense. */
+export function retryHeaders({ retryAfterMs }: AppError): Metadata[] {
+  if (retryAfterMs === undefined) return [];
+  return [['retry-after', String(Math.ceil(retryAfterMs / 1000))]];
 }
 
 /** The body of every error. */
