@@ -157,10 +157,10 @@ function roomOf(file: string): string {
 /**
  * A unit test may use what its room may, generated code, any package, and the rooms whose
  * interfaces its room uses: it needs something behind them. The suites that every implementation
- * of an interface must pass are tests as well.
+ * of an interface must pass are tests as well, and so is what several share (`test-NAME.ts`).
  */
 function isTest(file: string): boolean {
-  return file.endsWith('.test.ts') || file.endsWith('/contract-suite.ts');
+  return /(?:\.test|\/contract-suite|\/test-[a-z-]+)\.ts$/.test(file);
 }
 
 /** Where a relative specifier leads, as files are named here; others stay as they are. */

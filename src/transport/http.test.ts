@@ -3,8 +3,9 @@ import type { ServerHttp2Stream } from 'node:http2';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Http2Exchange, type HttpExchange } from './http.ts';
+import type { HttpExchange } from './http.ts';
 import { makeHttp1Server } from './http1-server.ts';
+import { Http2Exchange } from './http2-exchange.ts';
 
 const limits = {
   sniffMsMax: 1000,
@@ -113,7 +114,7 @@ test('nothing is sent on a stream of HTTP/2 that is closed, though it still hold
   const refuse = () => assert.fail('a closed stream was answered');
   const closed = { destroyed: false, closed: true, on: () => {}, respond: refuse };
   const stream = closed as unknown as ServerHttp2Stream;
-  const exchange = new Http2Exchange(stream, { ':method': 'POST' }, [], '127.0.0.1');
+  const exchange = new Http2Exchange(stream, { ':method': 'POST' }, [], '127.0.0.1', () => {});
   exchange.start(200, []);
   exchange.send(400, [], 'no');
 });

@@ -2,8 +2,9 @@
 import http2, { type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { AppError } from '../domain/errors.ts';
-import { Http2Exchange, type HttpExchange } from './http.ts';
+import type { HttpExchange } from './http.ts';
 import { headersTooLarge } from './http1-server.ts';
+import { Http2Exchange } from './http2-exchange.ts';
 import type { ConnectionLimits } from './limits.ts';
 
 /**
@@ -32,8 +33,8 @@ export class Http2Server {
   readonly #limits: ConnectionLimits;
   /** Each with its socket, which the session itself does not let be written to. */
   readonly #sessions = new Map<ServerHttp2Session, Socket>();
-  /** A session forgets its peer's address when it ends, and its last streams may come after. */
-  readonly #addresses = new WeakMap<ServerHttp2Session, string>();
+  /** The last streams of a session may come after its end. */
+  readonly #watches = new WeakMap<ServerHttp2Session, ConnectionWatch>();
   #isClosed = false;
 
   constructor({ limits, handle, refuse }: Http2Options) {
@@ -48,13 +49,15 @@ export class Http2Server {
       maxHeaderListPairs: HEADER_PAIRS_MAX,
     });
     this.#server.on('sessionError', () => {});
-    this.#server.on('stream', (stream, headers, _flags, rawHeaders) => {
-      const remoteAddress = this.#addresses.get(stream.session as ServerHttp2Session) ?? '';
+    this.#server.on('stream', (stream: ServerHttp2Stream, headers, _flags, rawHeaders) => {
+      const watch = this.#watches.get(stream.session as ServerHttp2Session);
+      watch?.begin(stream);
       const exchange = new Http2Exchange(
-        stream as ServerHttp2Stream,
+        stream,
         headers,
         rawHeaders,
-        remoteAddress,
+        watch?.remoteAddress ?? '',
+        (ended) => watch?.forget(ended),
       );
       // maxHeaderListSize is only told to the peer; nothing below us holds it to that.
       let bytes = 0;
@@ -91,8 +94,8 @@ export class Http2Server {
 
   #watch(session: ServerHttp2Session, socket: Socket): void {
     this.#sessions.set(session, socket);
-    this.#addresses.set(session, socket.remoteAddress ?? '');
     const watch = new ConnectionWatch(session, socket, this.#limits.idleMsMax);
+    this.#watches.set(session, watch);
     session.on('close', () => {
       this.#sessions.delete(session);
       watch.end();
@@ -108,6 +111,8 @@ export class Http2Server {
  * stream do not keep a connection alive.
  */
 class ConnectionWatch {
+  /** A session forgets it when it ends. */
+  readonly remoteAddress: string;
   readonly #session: ServerHttp2Session;
   readonly #socket: Socket;
   readonly #pingMsMax: number;
@@ -121,13 +126,18 @@ class ConnectionWatch {
     this.#session = session;
     this.#socket = socket;
     this.#pingMsMax = Math.min(idleMsMax, PING_MS_MAX);
-    session.on('stream', (stream: ServerHttp2Stream) => {
-      this.#wasUsed = true;
-      this.#streams.add(stream);
-      stream.on('close', () => this.#streams.delete(stream));
-    });
+    this.remoteAddress = socket.remoteAddress ?? '';
     this.#timer = setInterval(() => this.#look(), idleMsMax);
     this.#timer.unref();
+  }
+
+  begin(stream: ServerHttp2Stream): void {
+    this.#wasUsed = true;
+    this.#streams.add(stream);
+  }
+
+  forget(stream: ServerHttp2Stream): void {
+    this.#streams.delete(stream);
   }
 
   end(): void {

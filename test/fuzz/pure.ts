@@ -70,7 +70,7 @@ async function frames(random: Random): Promise<void> {
   for (const each of whole.frames) {
     assert.ok(each.data.length <= BYTES_MAX);
     const encoding = random.pick(['gzip', 'identity']);
-    const data = await unpack(each, encoding, BYTES_MAX).catch((error) =>
+    const data = await Promise.try(unpack, each, encoding, BYTES_MAX).catch((error) =>
       orRefusal(() => {
         throw error;
       }),

@@ -11,7 +11,8 @@ import { readCommandLine } from '../../src/config.ts';
 import { AppError } from '../../src/domain/errors.ts';
 import { start, surroundings } from '../../src/main.ts';
 import { Call } from '../../src/pipeline/call.ts';
-import { Http1Exchange, Http2Exchange } from '../../src/transport/http.ts';
+import { Http1Exchange } from '../../src/transport/http.ts';
+import { Http2Exchange } from '../../src/transport/http2-exchange.ts';
 import { echoService } from '../echo-service.ts';
 
 /** What the server holds, after a collection of garbage. */

@@ -79,7 +79,7 @@ test('unpack: plain, compressed, and what it refuses', async () => {
   assert.deepEqual(await unpack({ flags: 0, data }, 'gzip', 10), data);
   assert.deepEqual(await unpack({ flags: 1, data: packed }, 'gzip', 10), data);
   const refuses = (flags: number, bytes: Buffer, encoding: string, reason: string) =>
-    assert.rejects(unpack({ flags, data: bytes }, encoding, 10), isRefusal(reason));
+    assert.rejects(async () => unpack({ flags, data: bytes }, encoding, 10), isRefusal(reason));
   await refuses(1, packed, 'identity', 'COMPRESSION_UNDECLARED');
   await refuses(1, data, 'gzip', 'INVALID_REQUEST');
   await refuses(1, packed.subarray(0, -3), 'gzip', 'INVALID_REQUEST');

@@ -88,19 +88,41 @@ export class FrameReader {
 
   #gather(): void {
     if (this.#size === 0) return;
-    this.#rest = Buffer.concat([this.#rest, ...this.#chunks]);
+    const [first] = this.#chunks;
+    const isWhole = this.#rest.length === 0 && this.#chunks.length === 1;
+    this.#rest = isWhole && first ? first : Buffer.concat([this.#rest, ...this.#chunks]);
     this.#chunks = [];
     this.#size = 0;
   }
 }
 
-/** The message bytes of a frame, decompressed where its flag says so. */
-export async function unpack(
+/** The frame of a request that has exactly one. */
+export function onlyFrame(body: Buffer, bytesMax: number): Frame {
+  const reader = new FrameReader(bytesMax);
+  reader.push(body);
+  const first = reader.next();
+  const second = first && reader.next();
+  reader.end();
+  if (first !== undefined && second === undefined) return first;
+  const sent = first === undefined ? 'none was' : 'several were';
+  const message = `this method takes one message, and ${sent} sent`;
+  throw new AppError('MESSAGE_COUNT_WRONG', message);
+}
+
+/** The message bytes of a frame, decompressed where its flag says so; no promise where it does not. */
+export function unpack(
+  { flags, data }: Frame,
+  encoding: string,
+  bytesMax: number,
+): Buffer | Promise<Buffer> {
+  return flags === 0 ? data : decompress({ flags, data }, encoding, bytesMax);
+}
+
+async function decompress(
   { flags, data }: Frame,
   encoding: string,
   bytesMax: number,
 ): Promise<Buffer> {
-  if (flags === 0) return data;
   if (flags !== FLAG_COMPRESSED) throw invalid(`a message has unknown flags ${flags}`);
   if (encoding === 'identity') {
     throw new AppError(

@@ -1,5 +1,5 @@
 /** gRPC over HTTP/2 and gRPC-Web (binary) over either: one codec, two ways to send trailers. */
-import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { type Message, toBinary } from '@bufbuild/protobuf';
 import { AppError, Code } from '../../domain/errors.ts';
 import { StatusSchema } from '../../gen/google/rpc/status_pb.js';
 import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts';
@@ -14,10 +14,12 @@ import {
   type Frame,
   FrameReader,
   frame,
+  onlyFrame,
   PREFIX_BYTES,
   unpack,
 } from './frames.ts';
-import { partsOf } from './message-bytes.ts';
+import { readMessage } from './message-reader.ts';
+import { frameOf } from './message-writer.ts';
 
 const ENCODINGS = ['identity', 'gzip'];
 
@@ -88,17 +90,9 @@ export class GrpcExchange implements Exchange {
     // The limit is the message's, as it is in a stream.
     const limits = { requestMsMax, bodyBytesMax: this.#messageBytesMax + PREFIX_BYTES };
     const body = await readBody(this.#http.body, limits, this.#held);
-    const reader = new FrameReader(this.#messageBytesMax);
-    reader.push(body);
-    const first = reader.next();
-    const second = first && reader.next();
-    reader.end();
-    if (first === undefined || second !== undefined) {
-      const sent = first === undefined ? 'none was' : 'several were';
-      const message = `this method takes one message, and ${sent} sent`;
-      throw new AppError('MESSAGE_COUNT_WRONG', message);
-    }
-    const message = await this.#decode(first, encoding);
+    const decoded = this.#decode(onlyFrame(body, this.#messageBytesMax), encoding);
+    // What is there is not waited for: each promise costs.
+    const message = decoded instanceof Promise ? await decoded : decoded;
     // A stream may be open for days, and its one message is small; a unary call soon ends.
     if (this.#streamsAnswers()) this.#held.set(0);
     return message;
@@ -120,7 +114,7 @@ export class GrpcExchange implements Exchange {
   }
 
   write(message: Message, call: Call): undefined | Promise<void> {
-    const plain = frame(0, ...partsOf(this.#method().output, message));
+    const plain = frameOf(this.#method().output, message);
     const data = plain.subarray(PREFIX_BYTES);
     const packed =
       data.length >= COMPRESSED_BYTES_MIN && this.#takesGzip() ? compress(data) : undefined;
@@ -190,15 +184,12 @@ export class GrpcExchange implements Exchange {
     );
   }
 
-  async #decode(received: Frame, encoding: string): Promise<Message> {
-    const data = await unpack(received, encoding, this.#messageBytesMax);
+  #decode(received: Frame, encoding: string): Message | Promise<Message> {
+    const data = unpack(received, encoding, this.#messageBytesMax);
     const { input } = this.#method();
-    try {
-      return fromBinary(input, data);
-    } catch (error) {
-      const message = `the message is not a ${input.typeName}: ${(error as Error).message}`;
-      throw new AppError('INVALID_REQUEST', message);
-    }
+    return data instanceof Promise
+      ? data.then((unpacked) => readMessage(input, unpacked))
+      : readMessage(input, data);
   }
 
   #headers(call: Call): Metadata[] {
