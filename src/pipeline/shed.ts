@@ -142,8 +142,8 @@ export class Shed {
       return false;
     }
     const isLate = nowMs - this.#inTimeMs > LATE_MS_MAX;
-    const waitMsMax = isLate ? lagMsMax : Math.max(lagMsMax, LATE_MS_MAX);
-    return nowMs - this.#turnStartedMs > waitMsMax * share;
+    const waitMsMax = lagMsMax * share;
+    return nowMs - this.#turnStartedMs > (isLate ? waitMsMax : Math.max(waitMsMax, LATE_MS_MAX));
   }
 
   #endTurn(): void {
