@@ -2,7 +2,7 @@
  * Windows taken in turn: in each round every contestant has one, forwards and then backwards, so that
  * two that are compared were measured within the same seconds.
  */
-import type { LoadProcess } from './load/client.ts';
+import type { ClosedOrder, LoadProcess } from './load/client.ts';
 import type { Outcome, Shape, Target } from './load/protocol.ts';
 import type { Usage } from './machine.ts';
 
@@ -46,6 +46,8 @@ export const STOLEN_MAX = 0.02;
 export const LOAD_MAX = 0.97;
 /** Fewer pairs than this make no ratio. */
 const PAIRS_MIN = 3;
+/** Windows in which a server refused a call for having too much to do; one more voids the run. */
+const SHED_MAX = 3;
 /** From the start of a window until its calls are counted. */
 const RAMP_MS = 120;
 
@@ -70,7 +72,27 @@ export async function warmUp(load: LoadProcess, one: Contestant, ms: number): Pr
   const shape = { connections: 4, streams: 1 };
   const gentle = { windowMs: ms / 3, answersMin, windowMsMax: ms * 4 };
   await load.closed({ ...one, shape, rampMs: 0, ...gentle });
-  return load.closed({ ...one, rampMs: 0, windowMs: ms });
+  const warm = { ...one, rampMs: 0, windowMs: ms };
+  return (await unlessShed(load.closed(warm))) ?? load.closed(warm);
+}
+
+/** undefined where the server refused a call for having too much to do. */
+async function unlessShed(outcome: Promise<Outcome>): Promise<Outcome | undefined> {
+  try {
+    return await outcome;
+  } catch (error) {
+    if (!/answered HTTP\/1\.1 503|grpc-status 14$/m.test(String(error))) throw error;
+    return undefined;
+  }
+}
+
+async function takeWindow(load: LoadProcess, order: ClosedOrder): Promise<Window> {
+  const outcome = await unlessShed(load.closed(order));
+  if (outcome === undefined) {
+    return { rate: 0, answers: 0, usage: undefined, disturbance: 'a call was shed' };
+  }
+  const { rate, answers, usage } = outcome;
+  return { rate, answers, usage, disturbance: disturbanceOf(usage) };
 }
 
 /** So many rounds in which all windows count, or as many as the time allows. */
@@ -81,13 +103,14 @@ export async function takeRounds(
   const taken: Round[] = [];
   const endMs = performance.now() + budgetMs;
   let undisturbed = 0;
+  let shed = 0;
   while (taken.length < Math.min(rounds, PAIRS_MIN) || performance.now() < endMs) {
     if (undisturbed === rounds) break;
     const round = new Map<string, Window>();
     for (const one of taken.length % 2 === 0 ? contestants : contestants.toReversed()) {
-      const order = { windowMs, ...one, rampMs: RAMP_MS };
-      const { rate, answers, usage } = await load.closed(order);
-      round.set(one.name, { rate, answers, usage, disturbance: disturbanceOf(usage) });
+      const window = await takeWindow(load, { windowMs, ...one, rampMs: RAMP_MS });
+      if (window.rate === 0 && ++shed > SHED_MAX) throw new Error(`${one.name} shed calls`);
+      round.set(one.name, window);
     }
     taken.push(round);
     if (isNoisy || isUndisturbed(round)) undisturbed++;
@@ -127,7 +150,8 @@ export function ratioOf(
   const ratios: number[] = [];
   for (const round of rounds) {
     const [own, other] = [round.get(name), round.get(base)];
-    if (own === undefined || other === undefined) continue;
+    // A window in which calls were shed has no rate, however much noise is borne.
+    if (!own?.rate || !other?.rate) continue;
     const counts = own.disturbance === undefined && other.disturbance === undefined;
     if (isAnyCounted) ratios.push(rateOfCore(own) / rateOfCore(other));
     else if (counts) ratios.push(own.rate / other.rate);

@@ -167,9 +167,17 @@ export class GrpcConnection implements Connection {
       ? call.bytes >= MESSAGE_PREFIX
       : call.bytes === this.#answerBytes && call.bytes > MESSAGE_PREFIX;
     if (isGood) this.#listener.answered(this, call.tag);
-    else
-      this.#listener.failed(new Error(`a call failed; trailers: ${trailers.toString('latin1')}`));
+    else this.#listener.failed(new Error(`a call failed with grpc-status ${statusIn(trailers)}`));
   }
+}
+
+/** The first text that is a number: a compressed head begins with what is new, the status. */
+function statusIn(trailers: Buffer): string {
+  for (const [at, length] of trailers.entries()) {
+    const text = trailers.toString('latin1', at + 1, at + 1 + length);
+    if (length <= 2 && /^\d+$/.test(text)) return text;
+  }
+  return 'unknown';
 }
 
 function opening(): Buffer {
