@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { idOf, newId, systemRandom } from './clock.ts';
+import { idOf, newId, newTimedId, systemRandom } from './clock.ts';
 
 test('an id begins with a letter whatever was drawn, and is no flag of a command line', () => {
   for (let first = 0; first < 256; first++) {
@@ -36,4 +36,18 @@ test('no random bytes are given twice, whatever their number', () => {
     assert.ok(!given.has(text), 'seen before');
     given.add(text);
   }
+});
+
+test('timed ids sort by time as bytes, and none comes twice', () => {
+  const instants = fc.integer({ min: 0, max: 2 ** 42 - 1 });
+  fc.assert(
+    fc.property(instants, instants, (a, b) => {
+      const [first, second] = [newTimedId(systemRandom, a), newTimedId(systemRandom, b)];
+      assert.match(first, /^s[\w-]{21}$/);
+      if (a === b) assert.notEqual(first, second);
+      else assert.equal(first < second, a < b);
+    }),
+  );
+  const ids = Array.from({ length: 10_000 }, () => newTimedId(systemRandom, 1_700_000_000_000));
+  assert.equal(new Set(ids).size, ids.length);
 });

@@ -1,7 +1,7 @@
 /** grpc.tradeapi.v1.auth.AuthService: sign-in, what a token may do, and renewal. */
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { type Clock, newId, type Random } from '../domain/clock.ts';
+import { type Clock, newTimedId, type Random } from '../domain/clock.ts';
 import { AppError, refuseFields } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { Session } from '../domain/model.ts';
@@ -105,10 +105,11 @@ class Sessions {
     const { keyId } = callerOf(call).grant;
     // Asked again each time: a stream opens many sessions.
     const grant = await admission.ofKey(keyId);
-    const issuedAt = Math.floor(clock.now() / 1000);
+    const nowMs = clock.now();
+    const issuedAt = Math.floor(nowMs / 1000);
     const claims: Claims = {
       clientId: grant.clientId,
-      sessionId: newId(random),
+      sessionId: newTimedId(random, nowMs),
       keyId,
       issuedAt,
       expiresAt: issuedAt + this.#options.sessionTtlSeconds,
