@@ -2,7 +2,7 @@
  * How long calls took, as a histogram of Prometheus. The library's own makes a text of all labels with
  * every value; here a value is added to numbers that are there already.
  */
-import { Histogram } from 'prom-client';
+import Histogram from 'prom-client/lib/histogram.js';
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -1,6 +1,10 @@
 /** What a server counts of itself, for Prometheus. */
 import type { DescMethod } from '@bufbuild/protobuf';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import Counter from 'prom-client/lib/counter.js';
+import collectDefaultMetrics from 'prom-client/lib/defaultMetrics.js';
+import Gauge from 'prom-client/lib/gauge.js';
+import Histogram from 'prom-client/lib/histogram.js';
+import Registry from 'prom-client/lib/registry.js';
 import type { SharedFigures } from '../counters/open.ts';
 import { type AppError, Code, codeName } from '../domain/errors.ts';
 import type { CallHead, Protocol } from './call.ts';
