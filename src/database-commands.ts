@@ -16,9 +16,9 @@ import { bootstrap } from './ops/bootstrap.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
 import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
-import { readPoint } from './store/sqlite/audit.ts';
+import { readPoint } from './store/sql/audit.ts';
+import { readMeta } from './store/sql/reads.ts';
 import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
-import { readMeta } from './store/sqlite/reads.ts';
 import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';
 import { StoreError } from './store/store.ts';
 
@@ -233,17 +233,17 @@ function runVerify(place: PlaceSettings, { since }: Flags): Done {
 /** To another key a whole log is wrong, though nobody has touched it; the database says whose it is. */
 function isOfAnotherKey(file: string, masterKey: MasterKey): boolean {
   return look(file, (db) => {
-    const check = readMeta(db, 'master-key-check');
+    const check = db.drive(readMeta('master-key-check'));
     if (check === undefined || masterKey.matches(check)) return false;
     // Or that was changed, and the log is ours.
-    const head = readPoint(db, 'head');
+    const head = db.drive(readPoint('head'));
     return head === undefined || !isSealed(masterKey.auditKey, 'head', head);
   });
 }
 
 function runHead(place: PlaceSettings): Done {
   const file = fileOf(databaseOf(place));
-  const head = look(file, (db) => readPoint(db, 'head'));
+  const head = look(file, (db) => db.drive(readPoint('head')));
   if (head === undefined || head.writer === '') {
     throw new FileError(`${file} has no audit entry yet, so there is no head`);
   }

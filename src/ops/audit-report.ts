@@ -1,6 +1,6 @@
 /** The audit log's head as people keep it elsewhere, and what a verification found, in words. */
 import type { SealedPoint } from '../domain/audit-chain.ts';
-import type { AuditReport } from '../store/sqlite/audit-verify.ts';
+import type { AuditReport } from '../store/sql/audit-verify.ts';
 import { FileError, readNeeded } from './files.ts';
 
 /** One line of JSON. */

@@ -2,7 +2,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import type { AuditEntry } from '../domain/model.ts';
-import { happenedAfter } from '../store/sqlite/audit-reads.ts';
+import { happenedAfter } from '../store/sql/audit-reads.ts';
 import { verifyAudit } from '../store/sqlite/audit-verify.ts';
 import type { Connection } from '../store/sqlite/connection.ts';
 import { backUpFile, look, reportOf } from '../store/sqlite/maintenance.ts';
@@ -112,7 +112,7 @@ function gapSince({ writer, sequence, atMs }: End, current: string | undefined):
       if (head?.writer !== writer) {
         return [`${everything}; what was there before is another database's log`];
       }
-      const { actions, revoked } = happenedAfter(db, sequence);
+      const { actions, revoked } = db.snapshot(() => db.drive(happenedAfter(sequence)));
       if (actions.length === 0) return [`${everything}, as what was there before does`];
       const sums = actions.map(({ action, entries }) => `  ${entries} x ${action}`);
       const again = revoked.map((target) => `  ${target}`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { chainStart, entryMac, sealPoint } from '../../domain/audit-chain.ts';
 import { AUDIT_KEY, audit, HOUSEHOLD, key, NOW_MS, operator, put } from '../contract-samples.ts';
-import { AUDIT_WRITE_SQL } from './audit.ts';
+import { AUDIT_WRITE_SQL } from '../sql/audit.ts';
 import { openWriter } from './connection.ts';
 import { verifyFile } from './maintenance.ts';
 import { Databases, faultsOf, signIn, using } from './tampering.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AUDIT_KEY, audit, HOUSEHOLD, put, session } from '../contract-samples.ts';
-import { AuditLog } from './audit.ts';
+import { AuditLog } from '../sql/audit.ts';
 import { openWriter } from './connection.ts';
 import { verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
@@ -22,11 +22,11 @@ const BEGAN_MS = 1_600_000_000_000;
 function fill(file: string): void {
   const db = openWriter(file);
   db.exec('PRAGMA synchronous = OFF; BEGIN IMMEDIATE');
-  const log = new AuditLog(db, AUDIT_KEY);
+  const log = new AuditLog(AUDIT_KEY);
   for (let i = 0; i < ENTRIES; i++) {
-    log.append(audit('note.add', 'note', { atMs: BEGAN_MS + i }));
+    db.drive(log.append(audit('note.add', 'note', { atMs: BEGAN_MS + i })));
   }
-  log.finish();
+  db.drive(log.finish());
   db.exec('COMMIT');
   db.close();
 }

@@ -5,8 +5,8 @@ import { copyFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { AppError } from '../../domain/errors.ts';
 import { AUDIT_KEY, audit, BY, HOUSEHOLD, operator, put } from '../contract-samples.ts';
+import { readPoint } from '../sql/audit.ts';
 import { StoreError } from '../store.ts';
-import { readPoint } from './audit.ts';
 import { look, verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
 import { Databases, faultsOf, signIn, using } from './tampering.ts';
@@ -46,7 +46,7 @@ before(async () => {
 
 const changed = (sql: string, from = MASTER) =>
   databases.changed(from, sql, { other: OTHER, master: MASTER });
-const headOf = (file: string) => look(file, (db) => readPoint(db, 'head'));
+const headOf = (file: string) => look(file, (db) => db.drive(readPoint('head')));
 
 test('a log that nobody touched verifies, also since any of its heads', () => {
   const report = verifyFile(MASTER, AUDIT_KEY);

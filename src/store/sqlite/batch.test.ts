@@ -7,15 +7,16 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { refused, targets } from '../contract-checks.ts';
 import { AUDIT_KEY, audit, HOUSEHOLD, put, session } from '../contract-samples.ts';
+import { changed } from '../sql/query.ts';
+import { READ_SQL } from '../sql/reads.ts';
+import { WRITE_SQL, WRITES } from '../sql/writes.ts';
 import type { Write } from '../writes.ts';
 import { runBatch } from './batch.ts';
 import { Connection } from './connection.ts';
 import { migrate, readMigrations } from './migrate.ts';
-import { READ_SQL } from './reads.ts';
 import { WorkerRunner } from './runners.ts';
 import { openSqlite } from './sqlite.ts';
 import { SqliteStore } from './sqlite-store.ts';
-import { WRITE_SQL, WRITES } from './writes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'propusk-store-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -33,9 +34,9 @@ test('a COMMIT that fails takes the whole batch along, and the next one is taken
   const db = memory();
   // A reference that is checked at COMMIT, and broken.
   db.exec('CREATE TABLE late (x TEXT REFERENCES meta (name) DEFERRABLE INITIALLY DEFERRED)');
-  const noteMeta: typeof WRITES.noteMeta = (connection, args, log) => {
-    if (args[0] === 'bad') connection.run('INSERT INTO late VALUES (?)', 'nowhere');
-    return WRITES.noteMeta(connection, args, log);
+  const noteMeta: typeof WRITES.noteMeta = function* (args, log) {
+    if (args[0] === 'bad') yield* changed('INSERT INTO late VALUES (?)', 'nowhere');
+    return yield* WRITES.noteMeta(args, log);
   };
   const table = { ...WRITES, noteMeta };
   const outcomes = runBatch(db, table, [note('good'), note('bad')]);
@@ -59,8 +60,8 @@ test('a COMMIT that fails takes the whole batch along, and the next one is taken
 
 test('a write that fails leaves nothing of itself, and its neighbours alone', () => {
   const db = memory();
-  const noteMeta: typeof WRITES.noteMeta = (connection, args, log) => {
-    const done = WRITES.noteMeta(connection, args, log);
+  const noteMeta: typeof WRITES.noteMeta = function* (args, log) {
+    const done = yield* WRITES.noteMeta(args, log);
     if (args[0] === 'bad') throw new TypeError('a fault of ours');
     return done;
   };

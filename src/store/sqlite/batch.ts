@@ -1,6 +1,9 @@
 /** One batch of writes on one connection: the same in the worker thread and without one. */
 import type { KeyObject } from 'node:crypto';
 import { AppError } from '../../domain/errors.ts';
+import { AuditLog } from '../sql/audit.ts';
+import type { Sql } from '../sql/query.ts';
+import type { WriteTable } from '../sql/writes.ts';
 import {
   type Failure,
   notTaken,
@@ -10,9 +13,7 @@ import {
   type WriteResult,
   type Written,
 } from '../writes.ts';
-import { AuditLog } from './audit.ts';
 import { type Connection, isDatabaseFailure, sqliteCode } from './connection.ts';
-import type { WriteTable } from './writes.ts';
 
 /**
  * Does the writes in one transaction, each in a savepoint of its own, so that one that is refused
@@ -28,9 +29,9 @@ export function runBatch(
 ): Outcome[] {
   try {
     db.run('BEGIN IMMEDIATE');
-    const log = new AuditLog(db, auditKey);
+    const log = new AuditLog(auditKey);
     const outcomes = batch.map((write) => runWrite(db, table, write, log));
-    log.finish();
+    db.drive(log.finish());
     db.run('COMMIT');
     return outcomes;
   } catch (error) {
@@ -43,7 +44,7 @@ export function runBatch(
 function runWrite(db: Connection, table: WriteTable, write: Write, log: AuditLog): Outcome {
   db.run('SAVEPOINT one_write');
   try {
-    const written = log.attempt(() => apply(db, table, write, log));
+    const written = db.drive(log.attempt(() => apply(table, write, log)));
     db.run('RELEASE one_write');
     return { ok: true, ...written };
   } catch (error) {
@@ -56,12 +57,11 @@ function runWrite(db: Connection, table: WriteTable, write: Write, log: AuditLog
 }
 
 function apply<N extends WriteName>(
-  db: Connection,
   table: WriteTable,
   write: Write<N>,
   log: AuditLog,
-): Written<WriteResult<N>> {
-  return table[write.name](db, write.args, log);
+): Sql<Written<WriteResult<N>>> {
+  return table[write.name](write.args, log);
 }
 
 function rollBack(db: Connection): void {

@@ -1,6 +1,9 @@
 /** One connection to an SQLite database: prepared statements kept, errors told apart. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
+import { ConstraintError } from '../sql/constraint.ts';
+import type { Query, Sql } from '../sql/query.ts';
+
 /** How long the writer waits for another process's transaction, such as a backup's. */
 const WRITER_BUSY_MS_MAX = 5_000;
 /** The reader waits on the main thread; in WAL mode it has next to nothing to wait for. */
@@ -30,6 +33,20 @@ export function sqliteCode(error: unknown): number | undefined {
 export function isDatabaseFailure(error: unknown): boolean {
   const code = sqliteCode(error);
   return code !== undefined && DATABASE_FAILURES.has(code & 0xff);
+}
+
+/** SQLite's codes of a broken reference, and of a value that must be unique and is not. */
+const CONSTRAINTS = new Map([
+  [787, 'foreign-key'],
+  [2067, 'unique'],
+] as const);
+
+/** The error as the logic of the store knows it. */
+function neutral(error: unknown): unknown {
+  const kind = CONSTRAINTS.get(sqliteCode(error) as 787);
+  if (kind === undefined || !(error instanceof Error)) return error;
+  const message = `${error.message} (SQLite error ${sqliteCode(error)})`;
+  return new ConstraintError(kind, message, { cause: error });
 }
 
 /** A DatabaseSync whose statements are prepared once; for the program's own, fixed SQL. */
@@ -68,6 +85,29 @@ export class Connection {
 
   get inTransaction(): boolean {
     return this.#db.isTransaction;
+  }
+
+  /** Answers each query at once, until what asks has its own answer. */
+  drive<R>(sql: Sql<R>): R {
+    let step = sql.next();
+    while (step.done !== true) {
+      let found: unknown;
+      try {
+        found = this.#answer(step.value);
+      } catch (error) {
+        step = sql.throw(neutral(error));
+        continue;
+      }
+      step = sql.next(found);
+    }
+    return step.value;
+  }
+
+  #answer({ of, sql, values }: Query): unknown {
+    const statement = this.#prepared(sql);
+    if (of === 'first') return statement.get(...values);
+    if (of === 'rows') return statement.all(...values);
+    return Number(statement.run(...values).changes);
   }
 
   /** Does `read` on one snapshot of the database: that of the transaction that is open, if any. */

@@ -5,13 +5,14 @@ import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
 import type { SealedSigningKey } from '../../domain/model.ts';
+import { readPoint } from '../sql/audit.ts';
+import type { AuditReport } from '../sql/audit-verify.ts';
+import { readMeta, readSigningKeys } from '../sql/reads.ts';
 import { StoreError } from '../store.ts';
-import { readPoint } from './audit.ts';
-import { type AuditReport, verifyAudit } from './audit-verify.ts';
+import { verifyAudit } from './audit-verify.ts';
 import { type Connection, openReader, openWriter, sqliteCode } from './connection.ts';
 import { asStoreError, lockFile, prepareFile } from './file.ts';
 import { readMigrations, versionOf } from './migrate.ts';
-import { readMeta, readSigningKeys } from './reads.ts';
 import { fileOf, setUp } from './sqlite.ts';
 
 /** More than a database has: all of it in one step, which no write of others makes begin again. */
@@ -74,10 +75,10 @@ export function reportOf(db: Connection): FileReport {
     'SELECT at_ms AS atMs, sequence FROM audit ORDER BY sequence DESC LIMIT 1',
   );
   return {
-    mode: readMeta(db, 'mode'),
-    masterKeyCheck: readMeta(db, 'master-key-check'),
-    signingKeys: readSigningKeys(db),
-    head: readPoint(db, 'head'),
+    mode: db.drive(readMeta('mode')),
+    masterKeyCheck: db.drive(readMeta('master-key-check')),
+    signingKeys: db.drive(readSigningKeys()),
+    head: db.drive(readPoint('head')),
     newestAtMs: newest?.atMs,
     newestSequence: newest?.sequence ?? 0,
     damages: check.map((row) => row.quick_check).filter((text) => text !== 'ok'),

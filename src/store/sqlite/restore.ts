@@ -12,12 +12,12 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { checkpointSeal, isSealed } from '../../domain/audit-chain.ts';
 import type { AuditEntry } from '../../domain/model.ts';
+import { AuditLog, readPoint } from '../sql/audit.ts';
+import { noteRevoked } from '../sql/sessions.ts';
 import type { RevokedSession } from '../store.ts';
-import { AuditLog, readPoint } from './audit.ts';
 import { type Connection, openWriter, sqliteCode } from './connection.ts';
 import { asStoreError, lockFile, prepareFile } from './file.ts';
 import { copyFile, drop, flush, flushFolder, publish } from './maintenance.ts';
-import { noteRevoked } from './sessions.ts';
 import { fileOf, setUp } from './sqlite.ts';
 
 /** Statements of a restoration; it may look at every session. */
@@ -103,22 +103,22 @@ export async function restoreFile(
 function endAll(db: Connection, key: KeyObject, audit: AuditEntry): number | undefined {
   db.run('BEGIN IMMEDIATE');
   const begunAfter = renewLog(db, key);
-  const log = new AuditLog(db, key);
+  const log = new AuditLog(key);
   const { actor, atMs, remoteAddress, target } = audit;
   const revocation = { actor, atMs, remoteAddress, target, action: 'session.revoke', detail: {} };
   let sessions = 0;
   for (let afterId = ''; ; ) {
     const page = db.all<RevokedSession>(RESTORE_SQL.activeSessions, afterId, atMs, PAGE);
     for (const { sessionId } of page) db.run(RESTORE_SQL.endSession, atMs, sessionId);
-    noteRevoked(log, revocation, page);
+    db.drive(noteRevoked(log, revocation, page));
     sessions += page.length;
     if (page.length < PAGE) break;
     afterId = page.at(-1)?.sessionId ?? '';
   }
   db.run(RESTORE_SQL.dropSigningKeys);
   const anew = begunAfter === undefined ? {} : { begunAfter };
-  log.append({ ...audit, detail: { ...audit.detail, sessions, ...anew } });
-  log.finish();
+  db.drive(log.append({ ...audit, detail: { ...audit.detail, sessions, ...anew } }));
+  db.drive(log.finish());
   db.run('COMMIT');
   return begunAfter;
 }
@@ -129,8 +129,8 @@ function endAll(db: Connection, key: KeyObject, audit: AuditEntry): number | und
  * Answers after which entry it begins; undefined when it goes on, or never had begun.
  */
 function renewLog(db: Connection, key: KeyObject): number | undefined {
-  const head = readPoint(db, 'head');
-  const checkpoint = readPoint(db, 'checkpoint');
+  const head = db.drive(readPoint('head'));
+  const checkpoint = db.drive(readPoint('checkpoint'));
   const goesOn =
     head !== undefined &&
     isSealed(key, 'head', head) &&

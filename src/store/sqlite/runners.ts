@@ -2,10 +2,10 @@
 import type { KeyObject } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../domain/errors.ts';
+import { WRITES } from '../sql/writes.ts';
 import type { BatchRunner, Outcome, Write } from '../writes.ts';
 import { runBatch } from './batch.ts';
 import type { Connection } from './connection.ts';
-import { WRITES } from './writes.ts';
 
 /** What the worker is started with. */
 export interface WriterData {

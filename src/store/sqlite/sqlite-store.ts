@@ -4,6 +4,27 @@ import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry, Holdings, SealedSigningKey, Session } from '../../domain/model.ts';
 import type { OrderState, Trade } from '../../domain/order.ts';
 import { Changes } from '../changes.ts';
+import { findAudit, readAudit } from '../sql/audit-reads.ts';
+import {
+  readNewestTrades,
+  readOpenOrders,
+  readOrder,
+  readOrderChanges,
+  readOrders,
+  readPlacedOrder,
+  readTrades,
+} from '../sql/orders.ts';
+import type { Sql } from '../sql/query.ts';
+import {
+  readHoldings,
+  readKeyIdOfSecret,
+  readMeta,
+  readOperatorIdOfToken,
+  readSigningKeys,
+} from '../sql/reads.ts';
+import { listResources, readResource } from '../sql/resource-reads.ts';
+import { repeatedOf } from '../sql/resources.ts';
+import { readRevokedSessions, readSession, readSessions } from '../sql/sessions.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -24,29 +45,11 @@ import type {
 } from '../store.ts';
 import { type WriteLimits, WriteQueue } from '../write-queue.ts';
 import type { BatchRunner } from '../writes.ts';
-import { findAudit, readAudit } from './audit-reads.ts';
 import { type Connection, isDatabaseFailure } from './connection.ts';
 import type { FileLock } from './file.ts';
-import {
-  readNewestTrades,
-  readOpenOrders,
-  readOrder,
-  readOrderChanges,
-  readOrders,
-  readPlacedOrder,
-  readTrades,
-} from './orders.ts';
-import {
-  readHoldings,
-  readKeyIdOfSecret,
-  readMeta,
-  readOperatorIdOfToken,
-  readSigningKeys,
-} from './reads.ts';
-import { listResources, readResource } from './resource-reads.ts';
-import { repeatedOf } from './resources.ts';
-import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 
+/** Several queries that must see one state. */
+const SNAPSHOT = true;
 const WRITE_QUEUE_MAX = 8_192;
 const WRITE_BATCH_MAX = 512;
 
@@ -90,7 +93,7 @@ export class SqliteStore implements Store {
   }
 
   async meta(name: string): Promise<string | undefined> {
-    return this.#read((db) => readMeta(db, name));
+    return this.#read(() => readMeta(name));
   }
 
   noteMeta(name: string, value: string): Promise<string> {
@@ -106,26 +109,26 @@ export class SqliteStore implements Store {
   }
 
   async keyIdOfSecret(secretMac: string, nowMs: number): Promise<string | undefined> {
-    return this.#read((db) => readKeyIdOfSecret(db, secretMac, nowMs));
+    return this.#read(() => readKeyIdOfSecret(secretMac, nowMs));
   }
 
   async operatorIdOfToken(tokenMac: string): Promise<string | undefined> {
-    return this.#read((db) => readOperatorIdOfToken(db, tokenMac));
+    return this.#read(() => readOperatorIdOfToken(tokenMac));
   }
 
   async holdings(keyId: string): Promise<Holdings | undefined> {
-    return this.#read((db) => readHoldings(db, keyId));
+    return this.#read(() => readHoldings(keyId), SNAPSHOT);
   }
 
   async get<K extends ResourceKind>(
     kind: K,
     id: string,
   ): Promise<Stored<Resources[K]> | undefined> {
-    return this.#read((db) => db.snapshot(() => readResource(db, kind, id)));
+    return this.#read(() => readResource(kind, id), SNAPSHOT);
   }
 
   async list<K extends ResourceKind>(kind: K, query: ListQuery): Promise<Stored<Resources[K]>[]> {
-    return this.#read((db) => listResources(db, kind, query));
+    return this.#read(() => listResources(kind, query), SNAPSHOT);
   }
 
   change<K extends ResourceKind>(
@@ -138,7 +141,7 @@ export class SqliteStore implements Store {
   }
 
   async repeatedOf(request: RequestRecord): Promise<string | undefined> {
-    return this.#read((db) => repeatedOf(db, request));
+    return this.#read(() => repeatedOf(request));
   }
 
   revokeKey(keyId: string, atMs: number, audit: AuditEntry): Promise<boolean> {
@@ -150,7 +153,7 @@ export class SqliteStore implements Store {
   }
 
   async session(sessionId: string): Promise<Session | undefined> {
-    return this.#read((db) => readSession(db, sessionId));
+    return this.#read(() => readSession(sessionId));
   }
 
   revokeSession(sessionId: string, atMs: number, audit: AuditEntry): Promise<boolean> {
@@ -158,7 +161,7 @@ export class SqliteStore implements Store {
   }
 
   async sessions(query: SessionQuery): Promise<Session[]> {
-    return this.#read((db) => readSessions(db, query));
+    return this.#read(() => readSessions(query), SNAPSHOT);
   }
 
   revokeSessions(
@@ -170,7 +173,7 @@ export class SqliteStore implements Store {
   }
 
   async revokedSessions(nowMs: number): Promise<RevokedSession[]> {
-    return this.#read((db) => readRevokedSessions(db, nowMs));
+    return this.#read(() => readRevokedSessions(nowMs));
   }
 
   recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void> {
@@ -178,15 +181,15 @@ export class SqliteStore implements Store {
   }
 
   async order(accountId: string, orderId: string): Promise<OrderState | undefined> {
-    return this.#read((db) => readOrder(db, accountId, orderId));
+    return this.#read(() => readOrder(accountId, orderId));
   }
 
   async placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined> {
-    return this.#read((db) => readPlacedOrder(db, accountId, clientOrderId));
+    return this.#read(() => readPlacedOrder(accountId, clientOrderId));
   }
 
   async orders(accountId: string, finalMax: number): Promise<OrdersSnapshot> {
-    return this.#read((db) => readOrders(db, accountId, finalMax));
+    return this.#read(() => readOrders(accountId, finalMax), SNAPSHOT);
   }
 
   async openOrders(): Promise<OrderState[]> {
@@ -198,7 +201,7 @@ export class SqliteStore implements Store {
     afterSequence: number,
     limit: number,
   ): Promise<Numbered<OrderState>[]> {
-    return this.#read((db) => readOrderChanges(db, accountId, afterSequence, limit));
+    return this.#read(() => readOrderChanges(accountId, afterSequence, limit));
   }
 
   async trades(
@@ -206,19 +209,19 @@ export class SqliteStore implements Store {
     afterSequence: number,
     limit: number,
   ): Promise<Numbered<Trade>[]> {
-    return this.#read((db) => readTrades(db, accountId, afterSequence, limit));
+    return this.#read(() => readTrades(accountId, afterSequence, limit));
   }
 
   async newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]> {
-    return this.#read((db) => readNewestTrades(db, accountId, max));
+    return this.#read(() => readNewestTrades(accountId, max));
   }
 
   async audit(afterSequence: number, limit: number): Promise<Numbered<AuditEntry>[]> {
-    return this.#read((db) => readAudit(db, afterSequence, limit));
+    return this.#read(() => readAudit(afterSequence, limit));
   }
 
   async findAudit(query: AuditQuery): Promise<AuditPage> {
-    return this.#read((db) => findAudit(db, query));
+    return this.#read(() => findAudit(query), SNAPSHOT);
   }
 
   pruneAudit(
@@ -235,7 +238,7 @@ export class SqliteStore implements Store {
   }
 
   async ping(): Promise<void> {
-    this.#read((db) => readMeta(db, 'ping'));
+    this.#read(() => readMeta('ping'));
     this.#parts.runner.check();
   }
 
@@ -254,10 +257,11 @@ export class SqliteStore implements Store {
     lock?.close();
   }
 
-  #read<R>(read: (db: Connection) => R): R {
+  #read<R>(read: () => Sql<R>, snapshot = false): R {
     if (this.#closed !== undefined) throw new AppError('UNAVAILABLE', 'the store is closed');
     try {
-      return read(this.#parts.reader);
+      const { reader } = this.#parts;
+      return snapshot ? reader.snapshot(() => reader.drive(read())) : reader.drive(read());
     } catch (error) {
       if (!isDatabaseFailure(error)) throw error;
       throw new AppError('UNAVAILABLE', 'the database cannot be read', { cause: error });

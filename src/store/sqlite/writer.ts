@@ -1,9 +1,9 @@
 /** The worker thread that writes to an SQLite database; see runners.ts for its parent. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { WRITES } from '../sql/writes.ts';
 import { runBatch } from './batch.ts';
 import { openWriter } from './connection.ts';
 import type { FromWorker, ToWorker, WriterData } from './runners.ts';
-import { WRITES } from './writes.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('writer.ts runs as a worker thread only');

@@ -1,4 +1,4 @@
-/** The audit log in an SQLite database: its entries chained as they are written, and its head. */
+/** The audit log in a SQL database: its entries chained as they are written, and its head. */
 import { type KeyObject, randomBytes } from 'node:crypto';
 import {
   type ChainPoint,
@@ -13,7 +13,7 @@ import {
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/model.ts';
 import { carryOf, everyResource, KINDS } from './audit-states.ts';
-import type { Connection } from './connection.ts';
+import { changed, first, type Sql } from './query.ts';
 
 /** Every statement that writes to the log. */
 export const AUDIT_WRITE_SQL = {
@@ -27,29 +27,29 @@ export const AUDIT_WRITE_SQL = {
       hash = excluded.hash, mac = excluded.mac`,
 } as const;
 
-/** Asked once: what begins a log does not say when it does. */
-const NOW_SQL = `SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS atMs`;
-
 /** Bytes of a writer's name. */
 const WRITER_BYTES = 12;
 
 /** A point of the log as it is kept; undefined where there is none. */
-export function readPoint(db: Connection, name: PointName): SealedPoint | undefined {
-  const row = db.get<SealedPoint>(AUDIT_WRITE_SQL.point, name);
+export function* readPoint(name: PointName): Sql<SealedPoint | undefined> {
+  const row = yield* first<SealedPoint>(AUDIT_WRITE_SQL.point, name);
   return row && { ...row };
 }
 
 /** The end of the log, as the writes of one transaction move it on. */
 export class AuditLog {
-  readonly #db: Connection;
   readonly #key: KeyObject | undefined;
+  readonly #nowMs: () => number;
   /** undefined until the first entry asks for it. */
   #head: ChainPoint | undefined;
   #isMoved = false;
 
-  /** @param key without it nothing that has an audit entry can be written */
-  constructor(db: Connection, key: KeyObject | undefined) {
-    this.#db = db;
+  /**
+   * @param key without it nothing that has an audit entry can be written
+   * @param nowMs asked once: what begins a log does not say when it does
+   */
+  constructor(key: KeyObject | undefined, nowMs: () => number = Date.now) {
+    this.#nowMs = nowMs;
     this.#key = key;
   }
 
@@ -60,33 +60,33 @@ export class AuditLog {
   }
 
   /** The newest entry's place; the next one's sequence is one more. */
-  get head(): ChainPoint {
-    this.#head ??= this.#readHead();
+  *head(): Sql<ChainPoint> {
+    this.#head ??= yield* this.#readHead();
     return this.#head;
   }
 
   /** The sequence that the next entry gets. */
-  get nextSequence(): number {
-    return this.head.sequence + 1;
+  *nextSequence(): Sql<number> {
+    return (yield* this.head()).sequence + 1;
   }
 
-  append(entry: AuditEntry): void {
+  *append(entry: AuditEntry): Sql<void> {
     const detail = JSON.stringify(entry.detail);
-    const { writer, hash: previous } = this.head;
-    const sequence = this.nextSequence;
+    const { writer, hash: previous, sequence: last } = this.#head ?? (yield* this.head());
+    const sequence = last + 1;
     const { atMs, actor, action, target, remoteAddress } = entry;
     const hash = entryMac(this.key, previous, { ...entry, detail, sequence });
     const sql = AUDIT_WRITE_SQL.addAudit;
-    this.#db.run(sql, sequence, atMs, actor, action, target, remoteAddress, detail, hash);
+    yield* changed(sql, sequence, atMs, actor, action, target, remoteAddress, detail, hash);
     this.#head = { writer, sequence, hash };
     this.#isMoved = true;
   }
 
   /** Does one write; when it throws, what it appended is forgotten. The rows are for the caller. */
-  attempt<R>(write: () => R): R {
+  *attempt<R>(write: () => Sql<R>): Sql<R> {
     const [head, isMoved] = [this.#head, this.#isMoved];
     try {
-      return write();
+      return yield* write();
     } catch (error) {
       // A head that was just begun may have gone with the write's savepoint.
       this.#head = isMoved ? head : undefined;
@@ -96,19 +96,19 @@ export class AuditLog {
   }
 
   /** Writes the head, if it has moved; to be called once, before COMMIT. */
-  finish(): void {
-    if (this.#isMoved) this.putPoint('head', this.head);
+  *finish(): Sql<void> {
+    if (this.#isMoved) yield* this.putPoint('head', yield* this.head());
   }
 
   /** @param seal what the point is sealed as, where that is not its name */
-  putPoint(name: PointName, point: ChainPoint, seal: SealName = name): void {
+  *putPoint(name: PointName, point: ChainPoint, seal: SealName = name): Sql<void> {
     const { writer, sequence, hash, mac } = sealPoint(this.key, seal, point);
-    this.#db.run(AUDIT_WRITE_SQL.putPoint, name, writer, sequence, hash, mac);
+    yield* changed(AUDIT_WRITE_SQL.putPoint, name, writer, sequence, hash, mac);
   }
 
-  #readHead(): ChainPoint {
-    const head = readPoint(this.#db, 'head');
-    if (head?.writer === '') return this.#begin(head.sequence);
+  *#readHead(): Sql<ChainPoint> {
+    const head = yield* readPoint('head');
+    if (head?.writer === '') return yield* this.#begin(head.sequence);
     if (head === undefined || !isSealed(this.key, 'head', head)) {
       const message = 'the head of the audit log was changed; see propusk audit verify';
       throw new AppError('UNAVAILABLE', message);
@@ -120,16 +120,14 @@ export class AuditLog {
    * The log of a new database begins, or of one that was made before logs were chained: what is there
    * then is taken as it is, and told by an entry each, so that every later change of it shows.
    */
-  #begin(sequence: number): ChainPoint {
+  *#begin(sequence: number): Sql<ChainPoint> {
     const writer = randomBytes(WRITER_BYTES).toString('base64url');
     const start = chainStart(this.key, writer, sequence);
-    this.putPoint('checkpoint', start, 'whole');
+    yield* this.putPoint('checkpoint', start, 'whole');
     this.#head = start;
-    const nowMs = this.#db.get<{ atMs: number }>(NOW_SQL)?.atMs ?? 0;
+    const nowMs = this.#nowMs();
     for (const kind of KINDS) {
-      for (const stored of everyResource(this.#db, kind)) {
-        this.append(carryOf(this.key, kind, stored, nowMs));
-      }
+      yield* everyResource(kind, (stored) => this.append(carryOf(this.key, kind, stored, nowMs)));
     }
     return this.#head;
   }

@@ -1,13 +1,13 @@
-/** Sessions in an SQLite database: recorded, listed, revoked. */
+/** Sessions in a SQL database: recorded, listed, revoked. */
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry, Session } from '../../domain/model.ts';
 import type { Change, RevokedSession, SessionQuery } from '../store.ts';
 import type { AuditLog } from './audit.ts';
-import type { Connection } from './connection.ts';
+import { changed, first, rows, type Sql } from './query.ts';
 
-const COLUMNS = `session.id, key_id AS keyId, session.client_id AS clientId,
-  source_app_id AS sourceAppId, remote_address AS remoteAddress, issued_at_ms AS issuedAtMs,
-  session.expires_at_ms AS expiresAtMs, session.revoked_at_ms AS revokedAtMs`;
+const COLUMNS = `session.id, key_id AS "keyId", session.client_id AS "clientId",
+  source_app_id AS "sourceAppId", remote_address AS "remoteAddress", issued_at_ms AS "issuedAtMs",
+  session.expires_at_ms AS "expiresAtMs", session.revoked_at_ms AS "revokedAtMs"`;
 
 /** Every query about sessions. */
 export const SESSION_READ_SQL = {
@@ -19,7 +19,7 @@ export const SESSION_READ_SQL = {
     ORDER BY expires_at_ms, id LIMIT ?5`,
   laterKeys: 'SELECT id FROM api_key WHERE client_id = ? AND id >= ? ORDER BY id',
   revokedSessions: `
-    SELECT id AS sessionId, expires_at_ms AS expiresAtMs FROM session
+    SELECT id AS "sessionId", expires_at_ms AS "expiresAtMs" FROM session
     WHERE revoked_at_ms IS NOT NULL AND expires_at_ms > ? ORDER BY expires_at_ms, id`,
 } as const;
 
@@ -30,37 +30,37 @@ export const SESSION_WRITE_SQL = {
   createSession: `
     INSERT INTO session (id, key_id, client_id, source_app_id, remote_address, issued_at_ms,
       expires_at_ms, revoked_at_ms)
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM api_key
+    SELECT CAST(?1 AS TEXT), CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT),
+      CAST(?5 AS TEXT), CAST(?6 AS BIGINT), CAST(?7 AS BIGINT), CAST(?8 AS BIGINT) FROM api_key
     WHERE id = ?2 AND revoked_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?6)
-      AND (?9 IS NULL OR secret_mac = ?9
+      AND (CAST(?9 AS TEXT) IS NULL OR secret_mac = ?9
         OR (previous_secret_mac = ?9 AND previous_secret_ends_at_ms > ?10))`,
   revokeSession: `
     UPDATE session SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL
-    RETURNING expires_at_ms AS expiresAtMs`,
+    RETURNING expires_at_ms AS "expiresAtMs"`,
   revokeKeySessions: `
     UPDATE session SET revoked_at_ms = ?2
     WHERE key_id = ?1 AND expires_at_ms > ?2 AND revoked_at_ms IS NULL
-    RETURNING id AS sessionId, expires_at_ms AS expiresAtMs`,
+    RETURNING id AS "sessionId", expires_at_ms AS "expiresAtMs"`,
 } as const;
 
 /** See Store.createSession. */
-export function addSession(
-  db: Connection,
+export function* addSession(
   session: Session,
   atMs: number,
   secretMac: string | undefined,
-): boolean {
+): Sql<boolean> {
   const { id, keyId, clientId, sourceAppId, remoteAddress } = session;
   const times = [session.issuedAtMs, session.expiresAtMs, session.revokedAtMs] as const;
   const values = [id, keyId, clientId, sourceAppId, remoteAddress, ...times] as const;
   const secret = [secretMac ?? null, atMs] as const;
-  return db.run(SESSION_WRITE_SQL.createSession, ...values, ...secret) === 1;
+  return (yield* changed(SESSION_WRITE_SQL.createSession, ...values, ...secret)) === 1;
 }
 
 /** Revokes one; undefined when there is no such session, or it was revoked before. */
-export function endSession(db: Connection, sessionId: string, atMs: number): Change | undefined {
+export function* endSession(sessionId: string, atMs: number): Sql<Change | undefined> {
   const sql = SESSION_WRITE_SQL.revokeSession;
-  const row = db.get<{ expiresAtMs: number }>(sql, atMs, sessionId);
+  const row = yield* first<{ expiresAtMs: number }>(sql, atMs, sessionId);
   return row && { kind: 'session-revoked', sessionId, expiresAtMs: row.expiresAtMs };
 }
 
@@ -68,27 +68,27 @@ export function endSession(db: Connection, sessionId: string, atMs: number): Cha
 const NAMED_MAX = 500;
 
 /** Writes that these sessions were revoked, so that one which lives again shows. */
-export function noteRevoked(
+export function* noteRevoked(
   log: AuditLog,
   audit: AuditEntry,
   ended: readonly RevokedSession[],
-): void {
+): Sql<void> {
   for (let rest = ended; rest.length > 0; rest = rest.slice(NAMED_MAX)) {
-    log.append({ ...audit, detail: { ...audit.detail, ...namesOf(rest) } });
+    yield* log.append({ ...audit, detail: { ...audit.detail, ...namesOf(rest) } });
   }
 }
 
 /** The same in an entry of what revoked them, which says so of others with further entries. */
-export function noteRevokedWith(
+export function* noteRevokedWith(
   log: AuditLog,
   audit: AuditEntry,
   ended: readonly RevokedSession[],
-): void {
+): Sql<void> {
   const names = ended.length === 0 ? {} : namesOf(ended);
-  log.append({ ...audit, detail: { ...audit.detail, ...names } });
+  yield* log.append({ ...audit, detail: { ...audit.detail, ...names } });
   const { detail: _, ...what } = audit;
   const further = { ...what, action: 'session.revoke', detail: {} };
-  noteRevoked(log, further, ended.slice(NAMED_MAX));
+  yield* noteRevoked(log, further, ended.slice(NAMED_MAX));
 }
 
 /** How an entry names sessions, as many as one may. */
@@ -103,62 +103,62 @@ export function revocationsOf(ended: readonly RevokedSession[]): Change[] {
 }
 
 /** Revokes all of a key that live past `atMs`. */
-export function endSessions(db: Connection, keyId: string, atMs: number): RevokedSession[] {
-  return db
-    .all<RevokedSession>(SESSION_WRITE_SQL.revokeKeySessions, keyId, atMs)
-    .map((row) => ({ ...row }));
+export function* endSessions(keyId: string, atMs: number): Sql<RevokedSession[]> {
+  return (yield* rows<RevokedSession>(SESSION_WRITE_SQL.revokeKeySessions, keyId, atMs)).map(
+    (row) => ({ ...row }),
+  );
 }
 
 /** Revokes all of a key or of a client's keys that live past `atMs`. */
-export function endSessionsOf(
-  db: Connection,
+export function* endSessionsOf(
   of: { readonly keyId: string } | { readonly clientId: string },
   atMs: number,
-): RevokedSession[] {
-  const keyIds = 'keyId' in of ? [of.keyId] : keysFrom(db, of.clientId, '');
-  return keyIds.flatMap((keyId) => endSessions(db, keyId, atMs));
+): Sql<RevokedSession[]> {
+  const keyIds = 'keyId' in of ? [of.keyId] : yield* keysFrom(of.clientId, '');
+  const ended: RevokedSession[] = [];
+  for (const keyId of keyIds) ended.push(...(yield* endSessions(keyId, atMs)));
+  return ended;
 }
 
-function keysFrom(db: Connection, clientId: string, keyId: string): string[] {
-  const rows = db.all<{ id: string }>(SESSION_READ_SQL.laterKeys, clientId, keyId);
-  return rows.map(({ id }) => id);
+function* keysFrom(clientId: string, keyId: string): Sql<string[]> {
+  const found = yield* rows<{ id: string }>(SESSION_READ_SQL.laterKeys, clientId, keyId);
+  return found.map(({ id }) => id);
 }
 
 /** See Store.session. */
-export function readSession(db: Connection, sessionId: string): Session | undefined {
-  const row = db.get<Session>(SESSION_READ_SQL.session, sessionId);
+export function* readSession(sessionId: string): Sql<Session | undefined> {
+  const row = yield* first<Session>(SESSION_READ_SQL.session, sessionId);
   return row && { ...row };
 }
 
 /** See Store.sessions. */
-export function readSessions(db: Connection, query: SessionQuery): Session[] {
+export function* readSessions(query: SessionQuery): Sql<Session[]> {
   const { keyId, clientId, activeAtMs, afterId } = query;
-  return db.snapshot(() => {
-    const after = afterId === undefined ? undefined : readSession(db, afterId);
-    if (afterId !== undefined && after === undefined) {
-      throw new AppError('INVALID_REQUEST', 'the page token is too old; list from the beginning');
-    }
-    const keyIds = keyId === undefined ? keysFrom(db, clientId ?? '', after?.keyId ?? '') : [keyId];
-    const found: Session[] = [];
-    for (const each of keyIds) {
-      if (found.length >= query.limit) break;
-      const from = after?.keyId === each ? after : undefined;
-      const rows = db.all<Session>(
-        SESSION_READ_SQL.keySessions,
-        each,
-        activeAtMs,
-        from?.expiresAtMs ?? 0,
-        from?.id ?? '',
-        query.limit - found.length,
-      );
-      for (const row of rows) found.push({ ...row });
-    }
-    return found;
-  });
+  const after = afterId === undefined ? undefined : yield* readSession(afterId);
+  if (afterId !== undefined && after === undefined) {
+    throw new AppError('INVALID_REQUEST', 'the page token is too old; list from the beginning');
+  }
+  const keyIds =
+    keyId === undefined ? yield* keysFrom(clientId ?? '', after?.keyId ?? '') : [keyId];
+  const found: Session[] = [];
+  for (const each of keyIds) {
+    if (found.length >= query.limit) break;
+    const from = after?.keyId === each ? after : undefined;
+    const page = yield* rows<Session>(
+      SESSION_READ_SQL.keySessions,
+      each,
+      activeAtMs,
+      from?.expiresAtMs ?? 0,
+      from?.id ?? '',
+      query.limit - found.length,
+    );
+    for (const row of page) found.push({ ...row });
+  }
+  return found;
 }
 
 /** See Store.revokedSessions. */
-export function readRevokedSessions(db: Connection, nowMs: number): RevokedSession[] {
+export function* readRevokedSessions(nowMs: number): Sql<RevokedSession[]> {
   const sql = SESSION_READ_SQL.revokedSessions;
-  return db.all<RevokedSession>(sql, nowMs).map((row) => ({ ...row }));
+  return (yield* rows<RevokedSession>(sql, nowMs)).map((row) => ({ ...row }));
 }

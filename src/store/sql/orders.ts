@@ -1,8 +1,9 @@
-/** Orders in an SQLite database: a log of their changes, and where in it each order stands. */
+/** Orders in a SQL database: a log of their changes, and where in it each order stands. */
 import { AppError } from '../../domain/errors.ts';
 import { isFinal, type OrderState, type Trade } from '../../domain/order.ts';
 import type { Change, Numbered, OrdersSnapshot } from '../store.ts';
-import { type Connection, sqliteCode } from './connection.ts';
+import { isConstraint } from './constraint.ts';
+import { changed, first, rows, type Sql } from './query.ts';
 
 /** Every statement of recordOrders. */
 export const ORDER_WRITE_SQL = {
@@ -28,7 +29,7 @@ export const ORDER_READ_SQL = {
     WHERE placed_order.account_id = ? AND client_order_id = ?`,
   // Those that changed last come first.
   accountOrders: `
-    SELECT state, first_sequence AS firstSequence
+    SELECT state, first_sequence AS "firstSequence"
     FROM placed_order JOIN order_change ON sequence = newest_sequence
     WHERE placed_order.account_id = ? AND is_open = ?
     ORDER BY newest_sequence DESC LIMIT ?`,
@@ -46,10 +47,8 @@ export const ORDER_READ_SQL = {
     SELECT sequence, trade FROM trade WHERE account_id = ? ORDER BY sequence DESC LIMIT ?`,
 } as const;
 
-/** SQLite's code of a value that must be unique and is not; another one stands for a primary key. */
-const UNIQUE = 2067;
-/** To SQLite, a limit that is none. */
-const ALL = -1;
+/** A limit that is none. */
+const ALL = Number.MAX_SAFE_INTEGER;
 
 interface StateRow {
   readonly state: string;
@@ -61,118 +60,103 @@ interface TradeRow {
 }
 
 /** See Store.recordOrders. Answers the accounts to be announced. */
-export function recordOrders(
-  db: Connection,
+export function* recordOrders(
   changes: readonly OrderState[],
   trades: readonly Trade[],
-): Change[] {
+): Sql<Change[]> {
   const accountIds = new Set<string>();
   for (const state of changes) {
-    addChange(db, state);
+    yield* addChange(state);
     accountIds.add(state.order.accountId);
   }
   for (const trade of trades) {
-    db.run(ORDER_WRITE_SQL.addTrade, trade.accountId, JSON.stringify(trade));
+    yield* changed(ORDER_WRITE_SQL.addTrade, trade.accountId, JSON.stringify(trade));
     accountIds.add(trade.accountId);
   }
   return [...accountIds].map((accountId) => ({ kind: 'orders', accountId }));
 }
 
-function addChange(db: Connection, state: OrderState): void {
+function* addChange(state: OrderState): Sql<void> {
   const { orderId, order } = state;
   const { accountId, clientOrderId } = order;
   const text = JSON.stringify(state);
-  const added = db.get<{ sequence: number }>(ORDER_WRITE_SQL.addOrderChange, accountId, text);
+  const added = yield* first<{ sequence: number }>(ORDER_WRITE_SQL.addOrderChange, accountId, text);
   const sequence = added?.sequence ?? null;
   const isOpen = Number(!isFinal(state.status));
-  if (db.run(ORDER_WRITE_SQL.moveOrder, isOpen, sequence, orderId, accountId) === 1) return;
+  if ((yield* changed(ORDER_WRITE_SQL.moveOrder, isOpen, sequence, orderId, accountId)) === 1)
+    return;
   try {
-    db.run(ORDER_WRITE_SQL.addOrder, orderId, accountId, clientOrderId, isOpen, sequence);
+    yield* changed(ORDER_WRITE_SQL.addOrder, orderId, accountId, clientOrderId, isOpen, sequence);
   } catch (error) {
-    if (sqliteCode(error) !== UNIQUE) throw error;
+    if (!isConstraint(error, 'unique')) throw error;
     const message = 'another order of the account has this client_order_id';
     throw new AppError('CLIENT_ORDER_ID_TAKEN', message, { cause: error });
   }
 }
 
 /** See Store.order. */
-export function readOrder(
-  db: Connection,
-  accountId: string,
-  orderId: string,
-): OrderState | undefined {
-  return stateOf(db.get<StateRow>(ORDER_READ_SQL.order, orderId, accountId));
+export function* readOrder(accountId: string, orderId: string): Sql<OrderState | undefined> {
+  return stateOf(yield* first<StateRow>(ORDER_READ_SQL.order, orderId, accountId));
 }
 
 /** See Store.placedOrder. */
-export function readPlacedOrder(
-  db: Connection,
+export function* readPlacedOrder(
   accountId: string,
   clientOrderId: string,
-): OrderState | undefined {
-  return stateOf(db.get<StateRow>(ORDER_READ_SQL.placedOrder, accountId, clientOrderId));
+): Sql<OrderState | undefined> {
+  return stateOf(yield* first<StateRow>(ORDER_READ_SQL.placedOrder, accountId, clientOrderId));
 }
 
 /** See Store.orders. */
-export function readOrders(db: Connection, accountId: string, finalMax: number): OrdersSnapshot {
-  const read = (isOpen: number, limit: number) =>
-    db.all<StateRow & { firstSequence: number }>(
-      ORDER_READ_SQL.accountOrders,
-      accountId,
-      isOpen,
-      limit,
-    );
-  return db.snapshot(() => {
-    const rows = [...read(1, ALL), ...read(0, Math.max(0, finalMax))];
-    rows.sort((a, b) => a.firstSequence - b.firstSequence);
-    const sql = ORDER_READ_SQL.newestOrderChange;
-    const newest = db.get<{ sequence: number | null }>(sql, accountId)?.sequence;
-    return { orders: rows.map(parseState), sequence: newest ?? 0 };
-  });
+export function* readOrders(accountId: string, finalMax: number): Sql<OrdersSnapshot> {
+  const query = ORDER_READ_SQL.accountOrders;
+  type Row = StateRow & { firstSequence: number };
+  const open = yield* rows<Row>(query, accountId, 1, ALL);
+  const final = yield* rows<Row>(query, accountId, 0, Math.max(0, finalMax));
+  const found = [...open, ...final];
+  found.sort((a, b) => a.firstSequence - b.firstSequence);
+  const sql = ORDER_READ_SQL.newestOrderChange;
+  const newest = (yield* first<{ sequence: number | null }>(sql, accountId))?.sequence;
+  return { orders: found.map(parseState), sequence: newest ?? 0 };
 }
 
 /** See Store.openOrders. */
-export function readOpenOrders(db: Connection): OrderState[] {
-  return db.all<StateRow>(ORDER_READ_SQL.openOrders).map(parseState);
+export function* readOpenOrders(): Sql<OrderState[]> {
+  return (yield* rows<StateRow>(ORDER_READ_SQL.openOrders)).map(parseState);
 }
 
 /** See Store.orderChanges. */
-export function readOrderChanges(
-  db: Connection,
+export function* readOrderChanges(
   accountId: string,
   afterSequence: number,
   limit: number,
-): Numbered<OrderState>[] {
-  return db
-    .all<StateRow & { sequence: number }>(
-      ORDER_READ_SQL.orderChanges,
-      accountId,
-      afterSequence,
-      Math.max(0, limit),
-    )
-    .map((row) => ({ ...parseState(row), sequence: row.sequence }));
+): Sql<Numbered<OrderState>[]> {
+  return (yield* rows<StateRow & { sequence: number }>(
+    ORDER_READ_SQL.orderChanges,
+    accountId,
+    afterSequence,
+    Math.max(0, limit),
+  )).map((row) => ({ ...parseState(row), sequence: row.sequence }));
 }
 
 /** See Store.trades. */
-export function readTrades(
-  db: Connection,
+export function* readTrades(
   accountId: string,
   afterSequence: number,
   limit: number,
-): Numbered<Trade>[] {
-  return db
-    .all<TradeRow>(ORDER_READ_SQL.trades, accountId, afterSequence, Math.max(0, limit))
-    .map(parseTrade);
+): Sql<Numbered<Trade>[]> {
+  return (yield* rows<TradeRow>(
+    ORDER_READ_SQL.trades,
+    accountId,
+    afterSequence,
+    Math.max(0, limit),
+  )).map(parseTrade);
 }
 
 /** See Store.newestTrades. */
-export function readNewestTrades(
-  db: Connection,
-  accountId: string,
-  max: number,
-): Numbered<Trade>[] {
-  const rows = db.all<TradeRow>(ORDER_READ_SQL.newestTrades, accountId, Math.max(0, max));
-  return rows.reverse().map(parseTrade);
+export function* readNewestTrades(accountId: string, max: number): Sql<Numbered<Trade>[]> {
+  const found = yield* rows<TradeRow>(ORDER_READ_SQL.newestTrades, accountId, Math.max(0, max));
+  return found.reverse().map(parseTrade);
 }
 
 function parseTrade({ trade, sequence }: TradeRow): Numbered<Trade> {

@@ -1,11 +1,11 @@
-/** What is done to an SQLite database: each kind of write one function, its SQL in one table. */
+/** What is done to a SQL database: each kind of write one function, its SQL in one table. */
 import type { Change } from '../store.ts';
 import type { WriteArgs, WriteName, WriteResult, Written } from '../writes.ts';
 import { AUDIT_WRITE_SQL, type AuditLog } from './audit.ts';
 import { AUDIT_PRUNE_SQL, pruneAudit } from './audit-prune.ts';
 import { sessionState } from './audit-states.ts';
-import type { Connection } from './connection.ts';
 import { ORDER_WRITE_SQL, recordOrders } from './orders.ts';
+import { changed, first, type Sql } from './query.ts';
 import { RESOURCE_WRITE_SQL } from './resource-writes.ts';
 import { CHANGE_SQL, changeResources, revokeKey } from './resources.ts';
 import {
@@ -32,61 +32,57 @@ export const WRITE_SQL = {
 
 /** How each kind of write is done; to be called inside a transaction, whose audit log is `log`. */
 export type WriteTable = {
-  readonly [N in WriteName]: (
-    db: Connection,
-    args: WriteArgs<N>,
-    log: AuditLog,
-  ) => Written<WriteResult<N>>;
+  readonly [N in WriteName]: (args: WriteArgs<N>, log: AuditLog) => Sql<Written<WriteResult<N>>>;
 };
 
 /** The kinds of writes, by the name of the Store's method. */
 export const WRITES: WriteTable = {
-  noteMeta(db, [name, value]) {
-    db.run(WRITE_SQL.noteMeta, name, value);
-    const noted = db.get<{ value: string }>(WRITE_SQL.meta, name);
+  *noteMeta([name, value]) {
+    yield* changed(WRITE_SQL.noteMeta, name, value);
+    const noted = yield* first<{ value: string }>(WRITE_SQL.meta, name);
     return written(noted?.value ?? value);
   },
 
-  addSigningKey(db, [key, audit], log) {
-    db.run(WRITE_SQL.addSigningKey, key.id, key.sealed, key.createdAtMs);
-    log.append(audit);
+  *addSigningKey([key, audit], log) {
+    yield* changed(WRITE_SQL.addSigningKey, key.id, key.sealed, key.createdAtMs);
+    yield* log.append(audit);
     return written(undefined);
   },
 
-  change(db, [changes, by, request], log) {
-    return changeResources(db, log, changes, by, request);
+  *change([changes, by, request], log) {
+    return yield* changeResources(log, changes, by, request);
   },
 
-  revokeKey(db, [keyId, atMs, audit], log) {
-    return revokeKey(db, log, keyId, atMs, audit);
+  *revokeKey([keyId, atMs, audit], log) {
+    return yield* revokeKey(log, keyId, atMs, audit);
   },
 
-  createSession(db, [session, audit, secretMac], log) {
-    if (!addSession(db, session, audit.atMs, secretMac)) return written(false);
-    log.append({ ...audit, detail: { ...audit.detail, session: sessionState(session) } });
+  *createSession([session, audit, secretMac], log) {
+    if (!(yield* addSession(session, audit.atMs, secretMac))) return written(false);
+    yield* log.append({ ...audit, detail: { ...audit.detail, session: sessionState(session) } });
     return written(true);
   },
 
-  revokeSession(db, [sessionId, atMs, audit], log) {
-    const change = endSession(db, sessionId, atMs);
+  *revokeSession([sessionId, atMs, audit], log) {
+    const change = yield* endSession(sessionId, atMs);
     if (change === undefined) return written(false);
-    log.append(audit);
+    yield* log.append(audit);
     return written(true, [change]);
   },
 
-  revokeSessions(db, [of, atMs, audit], log) {
-    const ended = endSessionsOf(db, of, atMs);
-    noteRevoked(log, audit, ended);
+  *revokeSessions([of, atMs, audit], log) {
+    const ended = yield* endSessionsOf(of, atMs);
+    yield* noteRevoked(log, audit, ended);
     return written(ended.length, revocationsOf(ended));
   },
 
-  recordOrders(db, [changes, trades]) {
-    return written(undefined, recordOrders(db, changes, trades));
+  *recordOrders([changes, trades]) {
+    return written(undefined, yield* recordOrders(changes, trades));
   },
 
-  pruneAudit(db, [untilMs, entriesMax, atMs, audit], log) {
-    const pruned = pruneAudit(db, log, { untilMs, entriesMax, atMs });
-    if (pruned > 0 && audit !== undefined) log.append(audit);
+  *pruneAudit([untilMs, entriesMax, atMs, audit], log) {
+    const pruned = yield* pruneAudit(log, { untilMs, entriesMax, atMs });
+    if (pruned > 0 && audit !== undefined) yield* log.append(audit);
     return written(pruned);
   },
 };

@@ -12,14 +12,14 @@ import {
   type Told,
   toldOf,
 } from './audit-states.ts';
-import type { Connection } from './connection.ts';
+import { rows as all, changed, first, type Sql } from './query.ts';
 import { readResource } from './resource-reads.ts';
 import { readSession } from './sessions.ts';
 
 /** Every statement of pruneAudit. */
 export const AUDIT_PRUNE_SQL = {
   oldestAudits: `
-    SELECT sequence, at_ms AS atMs, actor, action, target, remote_address AS remoteAddress, detail,
+    SELECT sequence, at_ms AS "atMs", actor, action, target, remote_address AS "remoteAddress", detail,
       mac
     FROM audit WHERE sequence > 0 ORDER BY sequence LIMIT ?`,
   dropAudits: 'DELETE FROM audit WHERE sequence <= ?',
@@ -54,71 +54,70 @@ export interface Pruning {
  * past `untilMs` stays, with all after it. Throws AppError UNAVAILABLE where what would be removed
  * does not verify, or something is not as it says: what shows tampering is not to be tidied away.
  */
-export function pruneAudit(
-  db: Connection,
-  log: AuditLog,
-  { untilMs, entriesMax, atMs }: Pruning,
-): number {
-  const rows = db.all<Row>(AUDIT_PRUNE_SQL.oldestAudits, Math.max(0, entriesMax));
-  const kept = rows.findIndex((row) => row.atMs >= untilMs || isOfLivingSession(db, row, untilMs));
-  const old = kept === -1 ? rows : rows.slice(0, kept);
-  const { pruned, carried } = carry(db, log, old, Math.max(atMs, untilMs));
+export function* pruneAudit(log: AuditLog, { untilMs, entriesMax, atMs }: Pruning): Sql<number> {
+  const oldest = yield* all<Row>(AUDIT_PRUNE_SQL.oldestAudits, Math.max(0, entriesMax));
+  let kept = 0;
+  for (const row of oldest) {
+    if (row.atMs >= untilMs || (yield* isOfLivingSession(row, untilMs))) break;
+    kept++;
+  }
+  const old = oldest.slice(0, kept);
+  const { pruned, carried } = yield* carry(log, old, Math.max(atMs, untilMs));
   const last = pruned.at(-1);
   if (last === undefined) return 0;
-  moveCheckpoint(db, log, pruned);
-  for (const entry of carried) log.append(entry);
+  yield* moveCheckpoint(log, pruned);
+  for (const entry of carried) yield* log.append(entry);
   for (const row of pruned) {
     const sessionId = sessionIdOf(row);
-    if (sessionId !== undefined) dropSession(db, row, sessionId);
+    if (sessionId !== undefined) yield* dropSession(row, sessionId);
   }
-  db.run(AUDIT_PRUNE_SQL.dropAudits, last.sequence);
+  yield* changed(AUDIT_PRUNE_SQL.dropAudits, last.sequence);
   return pruned.length;
 }
 
-function isOfLivingSession(db: Connection, row: Row, untilMs: number): boolean {
+function* isOfLivingSession(row: Row, untilMs: number): Sql<boolean> {
   const id = sessionIdOf(row);
-  const session = id === undefined ? undefined : readSession(db, id);
+  const session = id === undefined ? undefined : yield* readSession(id);
   return session !== undefined && session.expiresAtMs >= untilMs;
 }
 
 /** A session that was shortened to be forgotten with its entry is not forgotten. */
-function dropSession(db: Connection, row: Row, id: string): void {
-  const session = readSession(db, id);
+function* dropSession(row: Row, id: string): Sql<void> {
+  const session = yield* readSession(id);
   if (row.mac !== null) {
     if (session === undefined || !isSessionAsTold(session, row.detail)) throw refusal();
   }
-  db.run(AUDIT_PRUNE_SQL.dropSession, id);
+  yield* changed(AUDIT_PRUNE_SQL.dropSession, id);
 }
 
 /**
  * What is to be said again of what these entries say, and as many of them as that allows. It is said as
  * from now, which is not before `untilMs`, so that it stays for as long as any entry of now does.
  */
-function carry(
-  db: Connection,
+function* carry(
   log: AuditLog,
   rows: readonly Row[],
   atMs: number,
-): { readonly pruned: readonly Row[]; readonly carried: readonly AuditEntry[] } {
+): Sql<{ readonly pruned: readonly Row[]; readonly carried: readonly AuditEntry[] }> {
   const carried: AuditEntry[] = [];
   for (const [i, row] of rows.entries()) {
     if (carried.length === CARRIED_MAX) return { pruned: rows.slice(0, i), carried };
     // What was not chained vouches for nothing.
-    const entry = row.mac === null ? undefined : carriedOf(db, log, row, atMs);
+    const entry = row.mac === null ? undefined : yield* carriedOf(log, row, atMs);
     if (entry !== undefined) carried.push(entry);
   }
   return { pruned: rows, carried };
 }
 
 /** Says anew what an entry that goes says of a resource, if no later entry says what that is. */
-function carriedOf(db: Connection, log: AuditLog, row: Row, atMs: number): AuditEntry | undefined {
+function* carriedOf(log: AuditLog, row: Row, atMs: number): Sql<AuditEntry | undefined> {
   const told = toldOf(row);
   if (told === undefined) return undefined;
   const { kind, id, version, after } = told;
-  const stored = readResource(db, kind, id);
+  const stored = yield* readResource(kind, id);
   // Whatever is there has a version that some entry made; what was deleted, an entry that says so.
   if (stored === undefined || after === undefined || stored.version !== version) {
-    const newest = newestAbout(db, row) ?? told;
+    const newest = (yield* newestAbout(row)) ?? told;
     const isDeleted = newest.after === undefined;
     if (isDeleted ? stored !== undefined : stored?.version !== newest.version) throw refusal();
     return undefined;
@@ -128,16 +127,16 @@ function carriedOf(db: Connection, log: AuditLog, row: Row, atMs: number): Audit
 }
 
 /** What the newest entry after this one says of the resource that this one is about. */
-function newestAbout(db: Connection, { target, sequence }: Row): Told | undefined {
-  const later = db.get<Spoken>(AUDIT_PRUNE_SQL.newestAbout, target, sequence);
+function* newestAbout({ target, sequence }: Row): Sql<Told | undefined> {
+  const later = yield* first<Spoken>(AUDIT_PRUNE_SQL.newestAbout, target, sequence);
   return later && toldOf(later);
 }
 
 /** Walks over the entries and puts the checkpoint behind the last of them. */
-function moveCheckpoint(db: Connection, log: AuditLog, rows: readonly Row[]): void {
+function* moveCheckpoint(log: AuditLog, rows: readonly Row[]): Sql<void> {
   // Asked first: it begins a chain that has not begun, and makes its checkpoint.
-  const { writer } = log.head;
-  const checkpoint = readPoint(db, 'checkpoint');
+  const { writer } = yield* log.head();
+  const checkpoint = yield* readPoint('checkpoint');
   const seal = checkpoint && checkpointSeal(log.key, checkpoint);
   if (checkpoint === undefined || seal === undefined) throw refusal();
   let { sequence, hash } = checkpoint;
@@ -151,7 +150,7 @@ function moveCheckpoint(db: Connection, log: AuditLog, rows: readonly Row[]): vo
     hash = row.mac;
   }
   if (sequence > checkpoint.sequence) {
-    log.putPoint('checkpoint', { writer, sequence, hash }, seal);
+    yield* log.putPoint('checkpoint', { writer, sequence, hash }, seal);
   }
 }
 

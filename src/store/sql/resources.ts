@@ -1,4 +1,4 @@
-/** Changes of resources in an SQLite database: what is expected, what follows, and who hears of it. */
+/** Changes of resources in a SQL database: what is expected, what follows, and who hears of it. */
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../domain/errors.ts';
 import type { Account, ApiKey, AuditEntry, Operator } from '../../domain/model.ts';
@@ -17,14 +17,14 @@ import {
 import type { Written } from '../writes.ts';
 import type { AuditLog } from './audit.ts';
 import { stateOf } from './audit-states.ts';
-import type { Connection } from './connection.ts';
+import { changed, first, rows, type Sql } from './query.ts';
 import { contentOf, readResource } from './resource-reads.ts';
 import { drop, PUT } from './resource-writes.ts';
 import { endSessions, noteRevokedWith, revocationsOf } from './sessions.ts';
 
 /** Every statement of a change that is about more than the resource itself. */
 export const CHANGE_SQL = {
-  planHolders: 'SELECT DISTINCT client_id AS clientId FROM subscription WHERE plan_id = ?',
+  planHolders: 'SELECT DISTINCT client_id AS "clientId" FROM subscription WHERE plan_id = ?',
   otherOwner: `
     SELECT id FROM operator
     WHERE role = 'owner' AND id <> ?1 AND revoked_at_ms IS NULL
@@ -32,7 +32,7 @@ export const CHANGE_SQL = {
     LIMIT 1`,
   accountKeys: 'SELECT key_id AS id FROM api_key_account WHERE account_id = ?',
   request: `
-    SELECT body_hash AS bodyHash, resource_id AS resourceId, at_ms AS atMs FROM request
+    SELECT body_hash AS "bodyHash", resource_id AS "resourceId", at_ms AS "atMs" FROM request
     WHERE operator_id = ? AND request_id = ?`,
   noteRequest: `
     INSERT INTO request (operator_id, request_id, body_hash, resource_id, at_ms)
@@ -46,43 +46,42 @@ export const CHANGE_SQL = {
 } as const;
 
 /** See Store.change. */
-export function changeResources(
-  db: Connection,
+export function* changeResources(
   log: AuditLog,
   changes: readonly ResourceChange[],
   by: ChangeBy,
   request?: RequestRecord,
-): Written<ChangeOutcome> {
-  const before = request && repeatedOf(db, request);
+): Sql<Written<ChangeOutcome>> {
+  const before = request && (yield* repeatedOf(request));
   if (before !== undefined) return { result: { repeatedOf: before, stored: [] }, changes: [] };
-  const work = new Work(db, log, by);
-  const stored = changes.map((change) => work.apply(change));
-  const [first] = changes;
-  if (request !== undefined && first !== undefined) noteRequest(db, request, first.id);
+  const work = new Work(log, by);
+  const stored: (Stored<Resources[ResourceKind]> | null)[] = [];
+  for (const change of changes) stored.push(yield* work.apply(change));
+  const [change] = changes;
+  if (request !== undefined && change !== undefined) yield* noteRequest(request, change.id);
   return { result: { repeatedOf: undefined, stored }, changes: work.announcements() };
 }
 
 /** See Store.revokeKey: the audit entry is the caller's own, and tells before and after as well. */
-export function revokeKey(
-  db: Connection,
+export function* revokeKey(
   log: AuditLog,
   keyId: string,
   atMs: number,
   by: ChangeBy & { readonly action: string; readonly target: string },
-): Written<boolean> {
-  const key = readResource(db, 'key', keyId);
+): Sql<Written<boolean>> {
+  const key = yield* readResource('key', keyId);
   if (key === undefined || key.revokedAtMs !== null) return { result: false, changes: [] };
-  const work = new Work(db, log, by);
+  const work = new Work(log, by);
   const value = { ...contentOf(key), revokedAtMs: atMs };
-  work.put('key', value, key, by);
+  yield* work.put('key', value, key, by);
   return { result: true, changes: work.announcements() };
 }
 
 /** See Store.repeatedOf. */
-export function repeatedOf(db: Connection, request: RequestRecord): string | undefined {
+export function* repeatedOf(request: RequestRecord): Sql<string | undefined> {
   const { operatorId, requestId, bodyHash, atMs } = request;
   const sql = CHANGE_SQL.request;
-  const found = db.get<{ bodyHash: string; resourceId: string; atMs: number }>(
+  const found = yield* first<{ bodyHash: string; resourceId: string; atMs: number }>(
     ...[sql, operatorId, requestId],
   );
   if (found === undefined || found.atMs <= atMs - REQUEST_MS_KEPT) return undefined;
@@ -91,15 +90,14 @@ export function repeatedOf(db: Connection, request: RequestRecord): string | und
   throw new AppError('REQUEST_ID_REUSED', message);
 }
 
-function noteRequest(db: Connection, request: RequestRecord, resourceId: string): void {
+function* noteRequest(request: RequestRecord, resourceId: string): Sql<void> {
   const { operatorId, requestId, bodyHash, atMs } = request;
-  db.run(CHANGE_SQL.dropRequests, atMs - REQUEST_MS_KEPT);
-  db.run(CHANGE_SQL.noteRequest, operatorId, requestId, bodyHash, resourceId, atMs);
+  yield* changed(CHANGE_SQL.dropRequests, atMs - REQUEST_MS_KEPT);
+  yield* changed(CHANGE_SQL.noteRequest, operatorId, requestId, bodyHash, resourceId, atMs);
 }
 
 /** One call's changes, and who must hear of them. */
 class Work {
-  readonly #db: Connection;
   readonly #log: AuditLog;
   readonly #by: ChangeBy;
   readonly #clientIds = new Set<string>();
@@ -107,8 +105,7 @@ class Work {
   readonly #operatorIds = new Set<string>();
   readonly #sessions: Change[] = [];
 
-  constructor(db: Connection, log: AuditLog, by: ChangeBy) {
-    this.#db = db;
+  constructor(log: AuditLog, by: ChangeBy) {
     this.#log = log;
     this.#by = by;
   }
@@ -123,71 +120,72 @@ class Work {
   }
 
   /** What is there after it; null when it was deleted. */
-  apply<K extends ResourceKind>(change: ResourceChange<K>): Stored<Resources[K]> | null {
+  *apply<K extends ResourceKind>(change: ResourceChange<K>): Sql<Stored<Resources[K]> | null> {
     const { kind, id, value } = change;
-    const before = readResource(this.#db, kind, id);
+    const before = yield* readResource(kind, id);
     checkExpected(change, before);
-    if (kind === 'operator') this.#checkOwner(before as Stored<Operator>, value as Operator | null);
+    if (kind === 'operator')
+      yield* this.#checkOwner(before as Stored<Operator>, value as Operator | null);
     const entry = { action: `${kind}.${change.action}`, target: `${kind}:${id}` };
     if (value !== null) {
       if (value.id !== id) throw new Error(`${kind} ${id} cannot become ${value.id}`);
       const isThere = change.expect === 'any' && before !== undefined;
       if (isThere && isDeepStrictEqual(contentOf(before), normal(value))) return before;
-      return this.put(kind, value, before, entry);
+      return yield* this.put(kind, value, before, entry);
     }
     if (before === undefined) throw notFound(kind, id);
-    this.#touch(kind, contentOf(before));
-    if (kind === 'account') this.#leaveKeys(id);
-    const ended = kind === 'key' ? endSessions(this.#db, id, this.#by.atMs) : [];
-    drop(this.#db, kind, id);
+    yield* this.#touch(kind, contentOf(before));
+    if (kind === 'account') yield* this.#leaveKeys(id);
+    const ended = kind === 'key' ? yield* endSessions(id, this.#by.atMs) : [];
+    yield* drop(kind, id);
     const was = { before: stateOf(this.#log.key, kind, before) };
-    noteRevokedWith(this.#log, this.#entryOf(entry, was), ended);
+    yield* noteRevokedWith(this.#log, this.#entryOf(entry, was), ended);
     this.#sessions.push(...revocationsOf(ended));
     return null;
   }
 
   /** One owner is left who can act, whatever is asked for at the same time. */
-  #checkOwner(before: Stored<Operator> | undefined, after: Operator | null): void {
+  *#checkOwner(before: Stored<Operator> | undefined, after: Operator | null): Sql<void> {
     const untilMs = before && ownerNeededUntil(before, after, this.#by.atMs);
     if (untilMs === undefined) return;
-    if (this.#db.get(CHANGE_SQL.otherOwner, before?.id ?? '', untilMs) !== undefined) return;
+    if ((yield* first(CHANGE_SQL.otherOwner, before?.id ?? '', untilMs)) !== undefined) return;
     const advice = 'make another owner first, or give the token an end more than a day from now';
     throw new AppError('LAST_OWNER', `no owner would be left who can act; ${advice}`);
   }
 
   /** Puts the value in place, with an audit entry of this action and target. */
-  put<K extends ResourceKind>(
+  *put<K extends ResourceKind>(
     kind: K,
     value: Resources[K],
     before: Stored<Resources[K]> | undefined,
     entry: { readonly action: string; readonly target: string },
-  ): Stored<Resources[K]> {
-    if (before !== undefined) this.#touch(kind, contentOf(before));
+  ): Sql<Stored<Resources[K]>> {
+    if (before !== undefined) yield* this.#touch(kind, contentOf(before));
     if (kind === 'account' && before !== undefined) {
       // The kind says which it is.
       const [was, is] = [before, value] as unknown as [Account, Account];
-      if (was.clientId !== is.clientId) this.#leaveKeys(is.id);
+      if (was.clientId !== is.clientId) yield* this.#leaveKeys(is.id);
     }
     const { atMs } = this.#by;
-    const version = this.#log.nextSequence;
-    PUT[kind](this.#db, value, [version, atMs, before?.createdAtMs ?? atMs]);
-    this.#touch(kind, value);
-    const after = readResource(this.#db, kind, value.id);
+    const version = yield* this.#log.nextSequence();
+    yield* PUT[kind](value, [version, atMs, before?.createdAtMs ?? atMs]);
+    yield* this.#touch(kind, value);
+    const after = yield* readResource(kind, value.id);
     if (after === undefined) throw new Error(`${kind} ${value.id} is not there after it was put`);
     const was = before === undefined ? {} : { before: stateOf(this.#log.key, kind, before) };
     const is = { after: stateOf(this.#log.key, kind, after) };
-    this.#log.append(this.#entryOf(entry, { ...was, ...is }));
+    yield* this.#log.append(this.#entryOf(entry, { ...was, ...is }));
     return after;
   }
 
   /** An account goes: the keys that list it list it no more, each by a change of its own. */
-  #leaveKeys(accountId: string): void {
-    for (const { id } of this.#db.all<{ id: string }>(CHANGE_SQL.accountKeys, accountId)) {
-      const key = readResource(this.#db, 'key', id);
+  *#leaveKeys(accountId: string): Sql<void> {
+    for (const { id } of yield* rows<{ id: string }>(CHANGE_SQL.accountKeys, accountId)) {
+      const key = yield* readResource('key', id);
       if (key === undefined) continue;
       const accountIds = key.accountIds.filter((each) => each !== accountId);
       const entry = { action: 'key.update', target: `key:${id}` };
-      this.put('key', { ...contentOf(key), accountIds }, key, entry);
+      yield* this.put('key', { ...contentOf(key), accountIds }, key, entry);
     }
   }
 
@@ -200,12 +198,12 @@ class Work {
     return { ...entry, detail: { ...detail, ...change } };
   }
 
-  #touch<K extends ResourceKind>(kind: K, value: Resources[K]): void {
+  *#touch<K extends ResourceKind>(kind: K, value: Resources[K]): Sql<void> {
     if (kind === 'key') this.#keyIds.add(value.id);
     else if (kind === 'operator') this.#operatorIds.add(value.id);
     else if (kind === 'client') this.#clientIds.add(value.id);
     else if (kind === 'plan') {
-      const holders = this.#db.all<{ clientId: string }>(CHANGE_SQL.planHolders, value.id);
+      const holders = yield* rows<{ clientId: string }>(CHANGE_SQL.planHolders, value.id);
       for (const { clientId } of holders) this.#clientIds.add(clientId);
     } else if ('clientId' in value) this.#clientIds.add(value.clientId);
   }

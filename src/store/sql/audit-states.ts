@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { digestOf } from '../../domain/audit-chain.ts';
 import type { AuditEntry, Session } from '../../domain/model.ts';
 import type { ResourceKind, Stored } from '../store.ts';
-import type { Connection } from './connection.ts';
+import type { Sql } from './query.ts';
 import { contentOf, listResources } from './resource-reads.ts';
 
 /** The kinds of resources, each of which the log tells about. */
@@ -65,15 +65,15 @@ export function carryOf(
   return { ...what, atMs, remoteAddress: '', detail };
 }
 
-/** All resources of a kind, in pages. */
+/** Visits all resources of a kind, which are read in pages. */
 export function* everyResource(
-  db: Connection,
   kind: ResourceKind,
-): Generator<Stored<{ readonly id: string }>> {
+  visit: (stored: Stored<{ readonly id: string }>) => Sql<void>,
+): Sql<void> {
   let afterId = '';
   for (;;) {
-    const page = listResources(db, kind, { afterId, limit: PAGE });
-    yield* page;
+    const page = yield* listResources(kind, { afterId, limit: PAGE });
+    for (const stored of page) yield* visit(stored);
     if (page.length < PAGE) return;
     afterId = page.at(-1)?.id ?? '';
   }

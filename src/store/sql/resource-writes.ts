@@ -1,8 +1,9 @@
-/** One resource put in place or taken away in an SQLite database; see resources.ts for what follows. */
+/** One resource put in place or taken away in a SQL database; see resources.ts for what follows. */
 import { AppError } from '../../domain/errors.ts';
 import type { ApiKey, Plan } from '../../domain/model.ts';
 import type { ResourceKind, Resources } from '../store.ts';
-import { type Connection, sqliteCode } from './connection.ts';
+import { type ConstraintKind, isConstraint } from './constraint.ts';
+import { changed, first, type Sql } from './query.ts';
 
 /** Puts a row, or other values under the same id; the last three are its version and times. */
 function upsert(table: string, columns: readonly string[]): string {
@@ -43,7 +44,7 @@ export const RESOURCE_WRITE_SQL = {
   // Only an account of the key's own client: a key never reaches further than its client.
   addKeyAccount: `
     INSERT INTO api_key_account (key_id, account_id)
-    SELECT ?1, id FROM account WHERE id = ?2 AND client_id = ?3`,
+    SELECT CAST(?1 AS TEXT), id FROM account WHERE id = ?2 AND client_id = ?3`,
   dropClient: 'DELETE FROM client WHERE id = ?',
   dropAccount: 'DELETE FROM account WHERE id = ?',
   dropPlan: 'DELETE FROM plan WHERE id = ?',
@@ -54,61 +55,66 @@ export const RESOURCE_WRITE_SQL = {
 
 const SQL = RESOURCE_WRITE_SQL;
 
-/** SQLite's codes of a broken reference and of a value that must be unique and is not. */
-const FOREIGN_KEY = 787;
-const UNIQUE = 2067;
-
 /** A resource's version, and when it was changed and made; in the order of the columns. */
 export type Stamps = readonly [version: number, updatedAtMs: number, createdAtMs: number];
 
 /** How each kind is put in place, whole. Throws AppError INVALID_REQUEST for what it names in vain. */
 export const PUT: {
-  readonly [K in ResourceKind]: (db: Connection, value: Resources[K], stamps: Stamps) => void;
+  readonly [K in ResourceKind]: (value: Resources[K], stamps: Stamps) => Sql<void>;
 } = {
-  client(db, { id, name }, stamps) {
-    db.run(SQL.putClient, id, name, ...stamps);
+  *client({ id, name }, stamps) {
+    yield* changed(SQL.putClient, id, name, ...stamps);
   },
-  account(db, { id, clientId, readonly }, stamps) {
-    refusing(
-      FOREIGN_KEY,
-      () => db.run(SQL.putAccount, id, clientId, Number(readonly), ...stamps),
+  *account({ id, clientId, readonly }, stamps) {
+    yield* refusing(
+      'foreign-key',
+      () => changed(SQL.putAccount, id, clientId, Number(readonly), ...stamps),
       () => `account ${id} names client ${clientId}, which does not exist`,
     );
   },
   plan: putPlan,
-  subscription(db, { id, clientId, planId, startsAtMs, endsAtMs }, stamps) {
-    refusing(
-      FOREIGN_KEY,
-      () => db.run(SQL.putSubscription, id, clientId, planId, startsAtMs, endsAtMs, ...stamps),
-      () =>
-        db.get(SQL.clientExists, clientId) === undefined
-          ? `subscription ${id} names client ${clientId}, which does not exist`
-          : `subscription ${id} names plan ${planId}, which does not exist`,
+  *subscription({ id, clientId, planId, startsAtMs, endsAtMs }, stamps) {
+    // Asked before: after a refusal, not every engine answers in the same transaction.
+    if ((yield* first(SQL.clientExists, clientId)) === undefined) {
+      const message = `subscription ${id} names client ${clientId}, which does not exist`;
+      throw new AppError('INVALID_REQUEST', message);
+    }
+    yield* refusing(
+      'foreign-key',
+      () => changed(SQL.putSubscription, id, clientId, planId, startsAtMs, endsAtMs, ...stamps),
+      () => `subscription ${id} names plan ${planId}, which does not exist`,
     );
   },
   key: putKey,
-  operator(db, { id, name, role, tokenMac, expiresAtMs, revokedAtMs }, stamps) {
-    refusing(
-      UNIQUE,
-      () => db.run(SQL.putOperator, id, name, role, tokenMac, expiresAtMs, revokedAtMs, ...stamps),
+  *operator({ id, name, role, tokenMac, expiresAtMs, revokedAtMs }, stamps) {
+    yield* refusing(
+      'unique',
+      () => changed(SQL.putOperator, id, name, role, tokenMac, expiresAtMs, revokedAtMs, ...stamps),
       () => `operator ${id} has the token of another operator`,
     );
   },
 };
 
-function putPlan(db: Connection, plan: Plan, stamps: Stamps): void {
-  db.run(SQL.putPlan, plan.id, plan.name, ...stamps);
-  db.run(SQL.dropPermissions, plan.id);
+function* putPlan(plan: Plan, stamps: Stamps): Sql<void> {
+  yield* changed(SQL.putPlan, plan.id, plan.name, ...stamps);
+  yield* changed(SQL.dropPermissions, plan.id);
   for (const [position, permission] of plan.permissions.entries()) {
     const { quoteLevel, delayMinutes, conditionKind, conditionValue } = permission;
     const place = [plan.id, position] as const;
-    db.run(SQL.addPermission, ...place, quoteLevel, delayMinutes, conditionKind, conditionValue);
+    yield* changed(
+      SQL.addPermission,
+      ...place,
+      quoteLevel,
+      delayMinutes,
+      conditionKind,
+      conditionValue,
+    );
   }
 }
 
-function putKey(db: Connection, key: ApiKey, stamps: Stamps): void {
+function* putKey(key: ApiKey, stamps: Stamps): Sql<void> {
   for (const mac of [key.secretMac, key.previousSecretMac]) {
-    if (mac === null || db.get(SQL.secretHolder, mac, key.id) === undefined) continue;
+    if (mac === null || (yield* first(SQL.secretHolder, mac, key.id)) === undefined) continue;
     throw new AppError('INVALID_REQUEST', `key ${key.id} has the secret of another key`);
   }
   const { id, clientId, label, secretMac, expiresAtMs, revokedAtMs } = key;
@@ -126,18 +132,18 @@ function putKey(db: Connection, key: ApiKey, stamps: Stamps): void {
     ...ends,
     ...previous,
   ] as const;
-  refusing(
-    FOREIGN_KEY,
-    () => db.run(SQL.putKey, ...values, ...stamps),
+  yield* refusing(
+    'foreign-key',
+    () => changed(SQL.putKey, ...values, ...stamps),
     () => `key ${id} names client ${clientId}, which does not exist`,
   );
-  db.run(SQL.dropKeyLimits, id);
+  yield* changed(SQL.dropKeyLimits, id);
   for (const [method, callsMax] of Object.entries(key.callsMax)) {
-    db.run(SQL.addKeyLimit, id, method, callsMax);
+    yield* changed(SQL.addKeyLimit, id, method, callsMax);
   }
-  db.run(SQL.dropKeyAccounts, id);
+  yield* changed(SQL.dropKeyAccounts, id);
   for (const accountId of new Set(key.accountIds)) {
-    if (db.run(SQL.addKeyAccount, id, accountId, clientId) === 1) continue;
+    if ((yield* changed(SQL.addKeyAccount, id, accountId, clientId)) === 1) continue;
     const message = `key ${id} lists account ${accountId}, which its client does not have`;
     throw new AppError('INVALID_REQUEST', message);
   }
@@ -153,22 +159,26 @@ const DROP: Readonly<Record<ResourceKind, readonly string[]>> = {
 };
 
 /** Takes a resource away, with what is its own. Throws AppError RESOURCE_IN_USE when it is named. */
-export function drop(db: Connection, kind: ResourceKind, id: string): void {
+export function* drop(kind: ResourceKind, id: string): Sql<void> {
   try {
-    for (const sql of DROP[kind]) db.run(sql, id);
+    for (const sql of DROP[kind]) yield* changed(sql, id);
   } catch (error) {
-    if (sqliteCode(error) !== FOREIGN_KEY) throw error;
+    if (!isConstraint(error, 'foreign-key')) throw error;
     const message = `${kind} ${id} is in use; delete what names it first`;
     throw new AppError('RESOURCE_IN_USE', message, { cause: error });
   }
 }
 
-/** Runs `statement`; where SQLite refuses it with `code`, says `message` instead. */
-function refusing(code: number, statement: () => void, message: () => string): void {
+/** Runs `statement`; where a constraint of this kind refuses it, says `message` instead. */
+function* refusing(
+  kind: ConstraintKind,
+  statement: () => Sql<unknown>,
+  message: () => string,
+): Sql<void> {
   try {
-    statement();
+    yield* statement();
   } catch (error) {
-    if (sqliteCode(error) !== code) throw error;
+    if (!isConstraint(error, kind)) throw error;
     throw new AppError('INVALID_REQUEST', message(), { cause: error });
   }
 }

@@ -12,7 +12,7 @@ import {
   sessionIdOf,
   toldOf,
 } from './audit-states.ts';
-import type { Connection } from './connection.ts';
+import { first, type Sql } from './query.ts';
 import { readSession } from './sessions.ts';
 
 /** Every query of it. */
@@ -22,7 +22,7 @@ export const VOUCHED_SQL = {
   oldSessions: `
     SELECT count(*) AS sessions FROM audit JOIN session ON session.id = substr(audit.target, 9)
     WHERE audit.sequence <= ? AND audit.action = 'session.create'
-      AND audit.target GLOB 'session:*'`,
+      AND substr(audit.target, 1, 8) = 'session:'`,
 } as const;
 
 /** The newest entry that says what a resource is. */
@@ -34,7 +34,6 @@ interface Newest {
 
 /** Follows the log; what is in memory is a few numbers for each resource that it speaks of. */
 export class Vouched {
-  readonly #db: Connection;
   readonly #key: KeyObject;
   readonly #faults: Faults;
   readonly #checkpoint: number;
@@ -42,14 +41,13 @@ export class Vouched {
   /** Whose entries were followed. */
   #sessions = 0;
 
-  constructor(db: Connection, key: KeyObject, faults: Faults, checkpoint: number) {
-    this.#db = db;
+  constructor(key: KeyObject, faults: Faults, checkpoint: number) {
     this.#key = key;
     this.#faults = faults;
     this.#checkpoint = checkpoint;
   }
 
-  follow(entry: Spoken): void {
+  *follow(entry: Spoken): Sql<void> {
     const { sequence, target } = entry;
     const told = toldOf(entry);
     if (told !== undefined) {
@@ -57,10 +55,10 @@ export class Vouched {
       this.#newest.set(target, after === undefined ? 'deleted' : { sequence, version });
     }
     const made = sessionIdOf(entry);
-    if (made !== undefined) this.#checkMade(made, entry);
+    if (made !== undefined) yield* this.#checkMade(made, entry);
     for (const id of revokedIdsOf(entry)) {
       // One that is not there has gone with the entry of its creation, or that entry misses it.
-      if (readSession(this.#db, id)?.revokedAtMs !== null) continue;
+      if ((yield* readSession(id))?.revokedAtMs !== null) continue;
       this.#faults.add(`session ${id} was revoked by entry ${sequence}, and lives again`);
     }
   }
@@ -71,31 +69,34 @@ export class Vouched {
    * @param isWhole the log speaks of every resource there is
    * @returns how many it does not speak of, where it need not
    */
-  end(isWhole: boolean): number {
+  *end(isWhole: boolean): Sql<number> {
     let untold = 0;
-    for (const kind of KINDS) {
-      for (const stored of everyResource(this.#db, kind)) {
+    const check = (kind: ResourceKind) => {
+      const follow = (stored: Stored<{ readonly id: string }>): Sql<void> => {
         const target = `${kind}:${stored.id}`;
         const newest = this.#newest.get(target);
         this.#newest.delete(target);
         const isOld = stored.version >= 1 && stored.version <= this.#checkpoint;
-        if (newest === undefined && isOld && !isWhole) untold++;
-        else this.#checkResource(kind, stored, newest);
-      }
-    }
+        const isUntold = newest === undefined && isOld && !isWhole;
+        if (isUntold) untold++;
+        return isUntold ? nothing() : this.#checkResource(kind, stored, newest);
+      };
+      return follow;
+    };
+    for (const kind of KINDS) yield* everyResource(kind, check(kind));
     for (const [target, newest] of this.#newest) {
       if (newest === 'deleted') continue;
       this.#faults.add(`${target} is missing, and entry ${newest.sequence} says what it is`);
     }
-    this.#countSessions();
+    yield* this.#countSessions();
     return untold;
   }
 
-  #checkResource(
+  *#checkResource(
     kind: ResourceKind,
     stored: Stored<{ readonly id: string }>,
     newest: Newest | 'deleted' | undefined,
-  ): void {
+  ): Sql<void> {
     const { id, version } = stored;
     if (newest === undefined) {
       this.#faults.add(`${kind} ${id} was made by no entry`);
@@ -105,7 +106,7 @@ export class Vouched {
       this.#faults.add(`${kind} ${id} is as it was before entry ${newest.sequence}`);
     } else {
       const sequence = version === newest.version ? newest.sequence : version;
-      const entry = this.#db.get<Spoken>(VOUCHED_SQL.entry, sequence);
+      const entry = yield* first<Spoken>(VOUCHED_SQL.entry, sequence);
       const told = entry && toldOf(entry);
       const isOfIt = told?.kind === kind && told.id === id && told.version === version;
       if (isOfIt && isAsTold(this.#key, kind, stored, told.after)) return;
@@ -113,8 +114,8 @@ export class Vouched {
     }
   }
 
-  #checkMade(id: string, { sequence, detail }: Spoken): void {
-    const session = readSession(this.#db, id);
+  *#checkMade(id: string, { sequence, detail }: Spoken): Sql<void> {
+    const session = yield* readSession(id);
     if (session === undefined) {
       this.#faults.add(`session ${id} is missing, and entry ${sequence} says that it was made`);
       return;
@@ -124,11 +125,15 @@ export class Vouched {
     this.#faults.add(`session ${id} is not as entry ${sequence} says`);
   }
 
-  #countSessions(): void {
-    const count = (sql: string, ...values: number[]) =>
-      this.#db.get<{ sessions: number }>(sql, ...values)?.sessions ?? 0;
-    const old = count(VOUCHED_SQL.oldSessions, this.#checkpoint);
-    const added = count(VOUCHED_SQL.sessions) - this.#sessions - old;
+  *#countSessions(): Sql<void> {
+    const old = yield* count(VOUCHED_SQL.oldSessions, this.#checkpoint);
+    const added = (yield* count(VOUCHED_SQL.sessions)) - this.#sessions - old;
     if (added > 0) this.#faults.add(`${added} sessions were made by no entry`);
   }
+}
+
+function* nothing(): Sql<void> {}
+
+function* count(sql: string, ...values: number[]): Sql<number> {
+  return (yield* first<{ sessions: number }>(sql, ...values))?.sessions ?? 0;
 }
