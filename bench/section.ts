@@ -29,7 +29,9 @@ export function rowsOf(
 ): Row[] {
   return contestants.map(({ name }) => {
     const windows = rounds.map((round) => round.get(name)).filter((one) => one !== undefined);
-    const counted = windows.filter(({ disturbance }) => isNoisy || disturbance === undefined);
+    const counted = windows.filter(
+      ({ disturbance, rate }) => rate > 0 && (isNoisy || disturbance === undefined),
+    );
     const rate = counted.length === 0 ? undefined : median(counted.map(({ rate }) => rate));
     const ratio = name === base ? undefined : ratioOf(rounds, [name, base], isNoisy);
     return { name, rate, ratio, windows };

@@ -141,7 +141,8 @@ export class GrpcConnection implements Connection {
       }
       call.bytes += end - from;
     } else if (type === FrameType.HEADERS && call !== undefined) {
-      if ((flags & END_STREAM) !== 0) this.#ended(stream, call, bytes.subarray(at, end));
+      if ((flags & END_STREAM) !== 0)
+        this.#ended(stream, call, bytes.subarray(at + FRAME_HEAD, end));
     } else if (type === FrameType.SETTINGS || type === FrameType.PING) {
       const acknowledged = frameOf(
         type,

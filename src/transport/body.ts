@@ -41,8 +41,10 @@ export function readBody(
       if (isSettled) return;
       isSettled = true;
       timer.clear();
+      // The listeners keep what they see for as long as the answer takes.
+      const parts = chunks.splice(0);
       if (error === undefined) {
-        resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+        resolve(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts));
       } else {
         body.pause();
         reject(error);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { AppError } from '../../domain/errors.ts';
-import { type Frame, FrameReader, frame, unpack } from './frames.ts';
+import { type Frame, FrameReader, frame, onlyFrame, unpack } from './frames.ts';
 
 const messages = fc.array(fc.tuple(fc.integer({ min: 0, max: 255 }), fc.uint8Array()), {
   maxLength: 8,
@@ -86,4 +86,26 @@ test('unpack: plain, compressed, and what it refuses', async () => {
   await refuses(2, data, 'gzip', 'INVALID_REQUEST');
   await refuses(0x80, data, 'gzip', 'INVALID_REQUEST');
   await refuses(1, gzipSync(Buffer.alloc(1_000_000)), 'gzip', 'BODY_TOO_LARGE');
+});
+
+test('a frame of a stream keeps nothing of what was read of the socket beside it', () => {
+  const read = Buffer.alloc(65_536);
+  const sent = frame(0, Buffer.from('data'));
+  sent.copy(read);
+  const reader = new FrameReader(10);
+  reader.push(read.subarray(0, sent.length));
+  assert.notEqual(reader.next()?.data.buffer, read.buffer);
+});
+
+test('onlyFrame: exactly one', () => {
+  const one = frame(0, Buffer.from('data'));
+  assert.deepEqual(onlyFrame(one, 4), { flags: 0, data: Buffer.from('data') });
+  const refuses = (body: Buffer, reason: string) =>
+    assert.throws(() => onlyFrame(body, 4), isRefusal(reason));
+  refuses(Buffer.alloc(0), 'MESSAGE_COUNT_WRONG');
+  refuses(Buffer.concat([one, one]), 'MESSAGE_COUNT_WRONG');
+  refuses(one.subarray(0, -1), 'INVALID_REQUEST');
+  refuses(one.subarray(0, 3), 'INVALID_REQUEST');
+  refuses(Buffer.concat([one, one.subarray(0, 6)]), 'INVALID_REQUEST');
+  refuses(frame(0, Buffer.from('datas')), 'BODY_TOO_LARGE');
 });

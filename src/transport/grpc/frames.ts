@@ -88,22 +88,24 @@ export class FrameReader {
 
   #gather(): void {
     if (this.#size === 0) return;
-    const [first] = this.#chunks;
-    const isWhole = this.#rest.length === 0 && this.#chunks.length === 1;
-    this.#rest = isWhole && first ? first : Buffer.concat([this.#rest, ...this.#chunks]);
+    // A copy even of one: a chunk is a part of all that was read of the socket at once.
+    this.#rest = Buffer.concat([this.#rest, ...this.#chunks]);
     this.#chunks = [];
     this.#size = 0;
   }
 }
 
-/** The frame of a request that has exactly one. */
+/** The frame of a request that has exactly one; it is a part of the body. */
 export function onlyFrame(body: Buffer, bytesMax: number): Frame {
+  const length = body.length < PREFIX_BYTES ? undefined : body.readUInt32BE(1);
+  if (length === body.length - PREFIX_BYTES && length <= bytesMax) {
+    return { flags: body[0] ?? 0, data: body.subarray(PREFIX_BYTES) };
+  }
   const reader = new FrameReader(bytesMax);
   reader.push(body);
   const first = reader.next();
-  const second = first && reader.next();
+  if (first !== undefined) reader.next();
   reader.end();
-  if (first !== undefined && second === undefined) return first;
   const sent = first === undefined ? 'none was' : 'several were';
   const message = `this method takes one message, and ${sent} sent`;
   throw new AppError('MESSAGE_COUNT_WRONG', message);

@@ -90,11 +90,14 @@ export class GrpcExchange implements Exchange {
     // The limit is the message's, as it is in a stream.
     const limits = { requestMsMax, bodyBytesMax: this.#messageBytesMax + PREFIX_BYTES };
     const body = await readBody(this.#http.body, limits, this.#held);
-    const decoded = this.#decode(onlyFrame(body, this.#messageBytesMax), encoding);
+    const isStream = this.#streamsAnswers();
+    // What a message has that nobody knows is a part of the bytes it came in, and those of more.
+    const own = isStream ? Buffer.from(body) : body;
+    const decoded = this.#decode(onlyFrame(own, this.#messageBytesMax), encoding);
     // What is there is not waited for: each promise costs.
     const message = decoded instanceof Promise ? await decoded : decoded;
     // A stream may be open for days, and its one message is small; a unary call soon ends.
-    if (this.#streamsAnswers()) this.#held.set(0);
+    if (isStream) this.#held.set(0);
     return message;
   }
 

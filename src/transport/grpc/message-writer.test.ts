@@ -80,3 +80,11 @@ test('a frozen list is written once, another each time', () => {
   permission.delayMinutes = 3;
   assert.equal(delayOf(), 2, 'who freezes a list freezes what is in it');
 });
+
+test('numbers that are no int32 are refused, as the library refuses them', () => {
+  for (const delayMinutes of [2 ** 31, -(2 ** 31) - 1, 2 ** 32 + 5, 1.5, Number.NaN]) {
+    const permission = create(MDPermissionSchema, { delayMinutes });
+    assert.throws(() => toBinary(MDPermissionSchema, permission));
+    assert.throws(() => frameOf(MDPermissionSchema, permission), RangeError);
+  }
+});

@@ -36,7 +36,10 @@ const WIRE_BYTES = 2;
 
 const writers = new WeakMap<DescMessage, Put | null>();
 
-/** A message as protobuf writes it, behind the prefix of a frame that is not compressed. */
+/**
+ * A message as protobuf writes it, behind the prefix of a frame that is not compressed. Answers are made
+ * here: what one might hold of fields that nobody knows is not written.
+ */
 export function frameOf(desc: DescMessage, message: Message): Buffer {
   const write = writerOf(desc);
   if (write === null) return frame(0, toBinary(desc, message));
@@ -69,6 +72,7 @@ function isSimple(desc: DescMessage, seen: Set<DescMessage>): boolean {
     ({ fieldKind, scalar, proto, message }) =>
       fieldKind !== 'map' &&
       !proto.proto3Optional &&
+      proto.options?.packed !== false &&
       (scalar === undefined || SCALARS[scalar] !== undefined) &&
       (message === undefined || isSimple(message, seen)),
   );
@@ -164,11 +168,23 @@ function putOf({ message, scalar }: DescField): Put {
 const SCALARS: { readonly [S in ScalarType]?: Put } = {
   [ScalarType.STRING]: text,
   [ScalarType.BOOL]: (value: boolean) => varint32(Number(value)),
-  [ScalarType.INT32]: (value: number) => (value < 0 ? varint64(BigInt(value)) : varint32(value)),
-  [ScalarType.UINT32]: varint32,
+  [ScalarType.INT32]: int32,
+  [ScalarType.UINT32]: uint32,
   [ScalarType.INT64]: varint64,
   [ScalarType.UINT64]: varint64,
 };
+
+function int32(value: number): void {
+  // NaN, fractions and what is too large are no int32 either.
+  if (value !== (value | 0)) throw new RangeError(`${value} is no int32`);
+  if (value < 0) varint64(BigInt(value));
+  else varint32(value);
+}
+
+function uint32(value: number): void {
+  if (value !== value >>> 0) throw new RangeError(`${value} is no uint32`);
+  varint32(value);
+}
 
 function reserve(more: number): void {
   if (at + more <= bytes.length) return;
