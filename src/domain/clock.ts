@@ -55,23 +55,15 @@ export function idOf(bytes: Buffer): string {
 const SORTED = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz';
 /** 42 bits: enough until 2109. */
 const TIME_LETTERS = 7;
-/** The moment's letters, which few ids of a second do not share. */
-let lastMs = -1;
-let lastTime = '';
 
 /**
  * A new identifier that sorts by time, to the millisecond, as bytes: an index takes what is recorded now
  * into the same few pages, however much it holds. `s`, 7 letters of time, and 84 random bits in 14.
  */
 export function newTimedId(random: Random, nowMs: number): string {
-  if (nowMs !== lastMs) {
-    let rest = nowMs;
-    let time = '';
-    for (let i = 0; i < TIME_LETTERS; i++) {
-      time = `${SORTED[rest % 64]}${time}`;
-      rest = Math.floor(rest / 64);
-    }
-    [lastMs, lastTime] = [nowMs, time];
+  let time = '';
+  for (let rest = nowMs; time.length < TIME_LETTERS; rest = Math.floor(rest / 64)) {
+    time = `${SORTED[rest % 64]}${time}`;
   }
-  return `s${lastTime}${random(11).toString('base64url').slice(0, 14)}`;
+  return `s${time}${random(11).toString('base64url').slice(0, 14)}`;
 }

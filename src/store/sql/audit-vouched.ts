@@ -40,6 +40,8 @@ export class Vouched {
   readonly #newest = new Map<string, Newest | 'deleted'>();
   /** Whose entries were followed. */
   #sessions = 0;
+  /** Resources that no entry speaks of, and none need. */
+  #untold = 0;
 
   constructor(key: KeyObject, faults: Faults, checkpoint: number) {
     this.#key = key;
@@ -70,26 +72,24 @@ export class Vouched {
    * @returns how many it does not speak of, where it need not
    */
   *end(isWhole: boolean): Sql<number> {
-    let untold = 0;
-    const check = (kind: ResourceKind) => {
-      const follow = (stored: Stored<{ readonly id: string }>): Sql<void> => {
-        const target = `${kind}:${stored.id}`;
-        const newest = this.#newest.get(target);
-        this.#newest.delete(target);
-        const isOld = stored.version >= 1 && stored.version <= this.#checkpoint;
-        const isUntold = newest === undefined && isOld && !isWhole;
-        if (isUntold) untold++;
-        return isUntold ? nothing() : this.#checkResource(kind, stored, newest);
-      };
-      return follow;
-    };
-    for (const kind of KINDS) yield* everyResource(kind, check(kind));
+    for (const kind of KINDS) {
+      yield* everyResource(kind, (stored) => this.#meet(kind, stored, isWhole));
+    }
     for (const [target, newest] of this.#newest) {
       if (newest === 'deleted') continue;
       this.#faults.add(`${target} is missing, and entry ${newest.sequence} says what it is`);
     }
     yield* this.#countSessions();
-    return untold;
+    return this.#untold;
+  }
+
+  *#meet(kind: ResourceKind, stored: Stored<{ readonly id: string }>, isWhole: boolean): Sql<void> {
+    const target = `${kind}:${stored.id}`;
+    const newest = this.#newest.get(target);
+    this.#newest.delete(target);
+    const isOld = stored.version >= 1 && stored.version <= this.#checkpoint;
+    if (newest === undefined && isOld && !isWhole) this.#untold++;
+    else yield* this.#checkResource(kind, stored, newest);
   }
 
   *#checkResource(
@@ -131,8 +131,6 @@ export class Vouched {
     if (added > 0) this.#faults.add(`${added} sessions were made by no entry`);
   }
 }
-
-function* nothing(): Sql<void> {}
 
 function* count(sql: string, ...values: number[]): Sql<number> {
   return (yield* first<{ sessions: number }>(sql, ...values))?.sessions ?? 0;

@@ -104,10 +104,9 @@ export class Connection {
   }
 
   #answer({ of, sql, values }: Query): unknown {
-    const statement = this.#prepared(sql);
-    if (of === 'first') return statement.get(...values);
-    if (of === 'rows') return statement.all(...values);
-    return Number(statement.run(...values).changes);
+    if (of === 'first') return this.get(sql, ...values);
+    if (of === 'rows') return this.all(sql, ...values);
+    return this.run(sql, ...values);
   }
 
   /** Does `read` on one snapshot of the database: that of the transaction that is open, if any. */

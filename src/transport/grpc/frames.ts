@@ -18,18 +18,12 @@ export interface Frame {
   readonly data: Buffer;
 }
 
-/** Puts the prefix before a message, which may come in parts. */
-export function frame(flags: number, ...parts: readonly Uint8Array[]): Buffer {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const framed = Buffer.allocUnsafe(PREFIX_BYTES + length);
+/** Puts the prefix before a message. */
+export function frame(flags: number, message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(PREFIX_BYTES + message.length);
   framed[0] = flags;
-  framed.writeUInt32BE(length, 1);
-  let at = PREFIX_BYTES;
-  for (const part of parts) {
-    framed.set(part, at);
-    at += part.length;
-  }
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, PREFIX_BYTES);
   return framed;
 }
 

@@ -72,7 +72,6 @@ function isSimple(desc: DescMessage, seen: Set<DescMessage>): boolean {
     ({ fieldKind, scalar, proto, message }) =>
       fieldKind !== 'map' &&
       !proto.proto3Optional &&
-      proto.options?.packed !== false &&
       (scalar === undefined || SCALARS[scalar] !== undefined) &&
       (message === undefined || isSimple(message, seen)),
   );
@@ -108,8 +107,8 @@ function fieldOf(field: DescField): (message: Values) => void {
   };
 }
 
-function listOf(field: DescField): Put {
-  const put = isPacked(field) ? packedOf(field) : eachOf(taggedOf(field));
+function listOf(field: DescField & { fieldKind: 'list' }): Put {
+  const put = field.packed ? packedOf(field) : eachOf(taggedOf(field));
   const kept = new WeakMap<readonly never[], Buffer>();
   return (list: readonly never[]) => {
     if (list.length === 0) return;
@@ -129,10 +128,6 @@ function eachOf(put: Put): Put {
   return (list: readonly never[]) => {
     for (const value of list) put(value);
   };
-}
-
-function isPacked({ message, scalar }: DescField): boolean {
-  return message === undefined && scalar !== ScalarType.STRING;
 }
 
 function packedOf(field: DescField): Put {
