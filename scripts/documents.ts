@@ -9,7 +9,7 @@ export function documentFlaws(root: string): string[] {
   // The formatter pads the cells of tables.
   const read = (file: string) => readFileSync(path.join(root, file), 'utf8').replace(/ +\|/g, ' |');
   const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'];
-  documents.push('bench/README.md', 'examples/README.md');
+  documents.push('bench/README.md', 'examples/README.md', 'deploy/README.md');
   const folders = ['docs', 'docs/decisions'];
   for (const folder of folders) {
     const names = readdirSync(path.join(root, folder)).filter((name) => name.endsWith('.md'));
