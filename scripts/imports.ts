@@ -72,7 +72,7 @@ const PROTOBUF = '@bufbuild/protobuf';
 /** A file of src that is in no room is its own. */
 const RULES: Readonly<Record<string, Rule>> = {
   domain: { all: ['node:crypto', 'big.js'] },
-  store: { all: ['domain', 'node:'] },
+  store: { all: ['domain', 'node:', 'pg'] },
   counters: { all: ['domain', 'node:', '@redis/client'] },
   grants: { all: ['domain'], types: ['store/store.ts'] },
   venue: { all: ['domain'], types: ['store/store.ts'] },

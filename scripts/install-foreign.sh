@@ -28,6 +28,7 @@ done
 if ! command -v valkey-server >/dev/null && ! command -v redis-server >/dev/null; then
   missing+=("$(apt-cache show valkey-server >/dev/null 2>&1 && echo valkey-server || echo redis-server)")
 fi
+[ -d /usr/lib/postgresql ] || missing+=(postgresql)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
 php -r 'exit(extension_loaded("curl") ? 0 : 1);' 2>/dev/null || missing+=(php-cli php-curl)
 if [ ${#missing[@]} -gt 0 ]; then install_packages "${missing[@]}"; fi

@@ -1,0 +1,102 @@
+/** A PostgreSQL server: started for a test on a port and in a folder of its own, stopped with it. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import pg from 'pg';
+import { atExit, temporaryFolder } from '../start.ts';
+import { until } from '../wait.ts';
+import { freePort } from './valkey.ts';
+
+/** How long a server may take to begin, in milliseconds; the machine may be busy. */
+const START_MS_MAX = 30_000;
+/** Where Debian puts each version's programs. */
+const DEBIAN = '/usr/lib/postgresql';
+
+function program(name: string): string {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
+  const newest = versions.toSorted((a, b) => Number(b) - Number(a))[0];
+  if (newest === undefined) {
+    throw new Error('PostgreSQL is missing; run: bash scripts/install-foreign.sh');
+  }
+  return path.join(DEBIAN, newest, 'bin', name);
+}
+
+/** PostgreSQL refuses to run as root: as the user that its package makes, then. */
+function account(): { uid?: number; gid?: number } {
+  if (process.getuid?.() !== 0) return {};
+  const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+export class PostgresServer implements AsyncDisposable {
+  readonly port: number;
+  /** Of a user who may do everything, to the database `postgres`. */
+  readonly url: string;
+  readonly #child: ChildProcess;
+
+  private constructor(port: number, child: ChildProcess) {
+    this.port = port;
+    this.url = `postgres://propusk@127.0.0.1:${port}/postgres`;
+    this.#child = child;
+  }
+
+  static async start(): Promise<PostgresServer> {
+    const who = account();
+    const folder = temporaryFolder();
+    if (who.uid !== undefined && who.gid !== undefined) chownSync(folder, who.uid, who.gid);
+    const data = path.join(folder, 'data');
+    const form = ['--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync'];
+    execFileSync(program('initdb'), ['-D', data, '-U', 'propusk', ...form], {
+      ...who,
+      cwd: folder,
+      stdio: 'ignore',
+    });
+    const port = await freePort();
+    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+    const args = ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])];
+    const child = spawn(program('postgres'), args, { ...who, cwd: folder, stdio: 'ignore' });
+    atExit.push(() => child.kill('SIGKILL'));
+    const server = new PostgresServer(port, child);
+    await until('PostgreSQL', () => server.#answers(), START_MS_MAX);
+    return server;
+  }
+
+  /** A new, empty database; its URL. */
+  async database(name: string): Promise<string> {
+    await this.query(this.url, `CREATE DATABASE ${name}`);
+    return this.url.replace(/postgres$/, name);
+  }
+
+  /** The rows of one statement, over a connection of its own. */
+  async query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return (await client.query(sql)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Ends it at once, as a machine that fails would. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+
+  async #answers(): Promise<boolean> {
+    if (this.#child.exitCode !== null) throw new Error('PostgreSQL did not start');
+    return this.query(this.url, 'SELECT 1').then(
+      () => true,
+      () => false,
+    );
+  }
+}
