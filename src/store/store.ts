@@ -28,7 +28,9 @@ export type Change =
   | { readonly kind: 'session-revoked'; readonly sessionId: string; readonly expiresAtMs: number }
   | { readonly kind: 'operator'; readonly operatorId: string }
   /** Orders or trades of the account were recorded. */
-  | { readonly kind: 'orders'; readonly accountId: string };
+  | { readonly kind: 'orders'; readonly accountId: string }
+  /** Anything may have changed: changes made elsewhere may have been missed. */
+  | { readonly kind: 'everything' };
 
 /** What operators administer, by kind. */
 export interface Resources {

@@ -212,3 +212,15 @@ INSERT INTO audit_point (name, writer, sequence, hash, mac) VALUES ('head', '', 
 -- and nobody looks for those by their target.
 CREATE INDEX audit_by_target ON audit (target, sequence)
 WHERE action <> 'session.create' AND action <> 'session.revoke';
+
+-- What has changed, for the memories of all nodes. Rows are written under the lock that serializes
+-- changes, so their numbers are in the order of the commits. Old ones are removed, the newest never.
+CREATE TABLE change_feed (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text COLLATE "C" NOT NULL
+    CHECK (kind IN ('client', 'key', 'session-revoked', 'operator', 'orders')),
+  id text COLLATE "C" NOT NULL,
+  -- Of a session.
+  expires_at_ms bigint,
+  at_ms bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000)
+);
