@@ -106,11 +106,16 @@ export async function startServeWith(
   change: Partial<Surroundings>,
   ...args: readonly string[]
 ): Promise<Server> {
-  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
   const database = `--database=sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
-  const fixed = [...listen, database, '--drain-notice-ms=20', ...ANY_LAG];
-  const config = configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY });
+  const config = serveConfig(database, ...args);
   return start(config, { ...surroundings(config), ...change });
+}
+
+/** The settings of `propusk serve` on free ports. */
+export function serveConfig(...args: readonly string[]): Config {
+  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
+  const fixed = [...listen, '--drain-notice-ms=20', ...ANY_LAG];
+  return configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY });
 }
 
 /** A server in a process of its own. */

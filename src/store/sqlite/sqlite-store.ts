@@ -237,6 +237,11 @@ export class SqliteStore implements Store {
     return this.#changes.subscribe(listener);
   }
 
+  /** Nobody else writes to what a server has taken for itself. */
+  isCurrent(): boolean {
+    return true;
+  }
+
   async ping(): Promise<void> {
     this.#read(() => readMeta('ping'));
     this.#parts.runner.check();
