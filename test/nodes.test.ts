@@ -8,13 +8,14 @@ import { check, checkStream, Holder } from './access-scene.ts';
 import { Administrator, putOperator } from './administration.ts';
 import { failureOf } from './clients/client.ts';
 import { Nodes } from './nodes.ts';
-import { claimsOf, revokeKey, revokeSession, writeKey } from './steps.ts';
+import { next, Trader } from './orders.ts';
+import { claimsOf, revokeKey, revokeSession, write, writeKey } from './steps.ts';
 
 /** Milliseconds by which the clocks are off. */
 const AHEAD_MS = 5_000;
 const BEHIND_MS = -5_000;
 
-const nodes = await Nodes.start([AHEAD_MS, BEHIND_MS], '--session-ttl=60s');
+const nodes = await Nodes.start([AHEAD_MS, BEHIND_MS], '--session-ttl=60s', '--orders=paper');
 after(() => nodes[Symbol.asyncDispose]());
 const { store } = nodes;
 const [ahead, behind] = nodes.all;
@@ -150,5 +151,43 @@ test('an answer about a token that a node cannot vouch for ends with 503', async
   behind.link.isAway = true;
   assert.equal(await reasonOf(decisions.next()), 'UNAVAILABLE');
   behind.link.isAway = false;
+  behind.catchUp();
+});
+
+test('an order is not told of to who was revoked, though the node has not heard of that', async () => {
+  const holder = await Holder.make(store);
+  const { grpc } = behind.outside;
+  const [trader, other] = [
+    await Trader.signIn(grpc, holder.secret, holder.trading),
+    await Trader.signIn(grpc, holder.secret, holder.trading),
+  ];
+  const [told, kept] = [other.follow(), trader.follow()];
+  for (const stream of [told, kept]) assert.deepEqual((await next(stream)).orders, []);
+  behind.link.isCut = true;
+  await trader.place();
+  for (const stream of [told, kept]) assert.equal((await next(stream)).orders.length, 1);
+  await revokeSession(store, claimsOf(other.token).jti);
+  await trader.place();
+  assert.equal(await reasonOf(told.next()), 'TOKEN_INVALID');
+  assert.equal((await next(kept)).orders.length, 1);
+  behind.catchUp(true);
+  await trader.place();
+  assert.equal((await next(kept)).orders.length, 1, 'who is still good is not cut off');
+  await kept.return();
+});
+
+test('nor is a decision to an operator who was revoked', async () => {
+  const holder = await Holder.make(store);
+  const token = await behind.outside.rest1.auth(holder.secret);
+  const service = await putOperator({ store }, 'service');
+  const asked = { token, accountId: holder.trading };
+  const decisions = checkStream(behind.inside.grpc, service.token, asked);
+  assert.equal((await decisions.next()).value?.refusal, '');
+  behind.link.isCut = true;
+  const operator = await store.get('operator', service.id);
+  assert.ok(operator);
+  await write(store, 'operator', [{ ...operator, revokedAtMs: Date.now() }]);
+  await writeKey(store, holder.key, { allAccounts: false });
+  assert.equal(await reasonOf(decisions.next()), 'OPERATOR_TOKEN_INVALID');
   behind.catchUp();
 });

@@ -41,7 +41,8 @@ export class Node {
 
   private constructor(behind: Store) {
     behind.subscribe((change) => {
-      if (this.link.isCut) this.#keptBack.push(change);
+      // What becomes of orders was recorded by this node itself, or might have been.
+      if (this.link.isCut && change.kind !== 'orders') this.#keptBack.push(change);
       else this.#changes.announce([change]);
     });
     const own: Partial<Store> = {

@@ -231,6 +231,8 @@ test('when anything may have changed, nothing is held and every session is asked
   const watched = { keyId: 'k0', sessionId: 's1', clientId: 'c1' };
   grants.watch(watched, () => heard.push(`current: ${grants.isCurrent()}`));
   await ask(parts);
+  await Promise.all([grants.of('k1'), store.answerAll()]);
+  assert.ok(!(grants.of('k1', LIVING) instanceof Promise));
   store.immediate.clear();
   store.isCut = true;
   store.changeKey('k0', { readonly: true });
@@ -249,6 +251,8 @@ test('when anything may have changed, nothing is held and every session is asked
   reading?.();
   await nextTurn();
   assert.deepEqual(heard, ['current: true'], 'once, though it watches three names');
+  assert.ok(grants.of('k1', LIVING) instanceof Promise);
+  await store.answerAll();
 });
 
 test('a reading of revoked sessions that fails is tried again with the next call', async () => {
