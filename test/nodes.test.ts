@@ -15,6 +15,9 @@ import { claimsOf, revokeKey, revokeSession, write, writeKey } from './steps.ts'
 const AHEAD_MS = 5_000;
 const BEHIND_MS = -5_000;
 
+/** So that a stream which never hears of it fails. */
+const HEARD = { timeout: 30_000 };
+
 const nodes = await Nodes.start([AHEAD_MS, BEHIND_MS], '--session-ttl=60s', '--orders=paper');
 after(() => nodes[Symbol.asyncDispose]());
 const { store } = nodes;
@@ -124,7 +127,7 @@ test('a node that is cut off asks the database with each call, and says 503 wher
   await works();
 });
 
-test('a stream is ended when a node hears that it may have missed anything', async () => {
+test('a stream is ended when a node hears that it may have missed anything', HEARD, async () => {
   for (const isLost of [false, true]) {
     const holder = await Holder.make(store);
     const renewal = behind.outside.grpc.renewal(holder.secret);
@@ -141,7 +144,7 @@ test('a stream is ended when a node hears that it may have missed anything', asy
   }
 });
 
-test('an answer about a token that a node cannot vouch for ends with 503', async () => {
+test('an answer about a token that a node cannot vouch for ends with 503', HEARD, async () => {
   const holder = await Holder.make(store);
   const token = await behind.outside.rest1.auth(holder.secret);
   const { token: service } = await putOperator({ store }, 'service');
@@ -154,29 +157,33 @@ test('an answer about a token that a node cannot vouch for ends with 503', async
   behind.catchUp();
 });
 
-test('an order is not told of to who was revoked, though the node has not heard of that', async () => {
-  const holder = await Holder.make(store);
-  const { grpc } = behind.outside;
-  const [trader, other] = [
-    await Trader.signIn(grpc, holder.secret, holder.trading),
-    await Trader.signIn(grpc, holder.secret, holder.trading),
-  ];
-  const [told, kept] = [other.follow(), trader.follow()];
-  for (const stream of [told, kept]) assert.deepEqual((await next(stream)).orders, []);
-  behind.link.isCut = true;
-  await trader.place();
-  for (const stream of [told, kept]) assert.equal((await next(stream)).orders.length, 1);
-  await revokeSession(store, claimsOf(other.token).jti);
-  await trader.place();
-  assert.equal(await reasonOf(told.next()), 'TOKEN_INVALID');
-  assert.equal((await next(kept)).orders.length, 1);
-  behind.catchUp(true);
-  await trader.place();
-  assert.equal((await next(kept)).orders.length, 1, 'who is still good is not cut off');
-  await kept.return();
-});
+test(
+  'an order is not told of to who was revoked, though the node has not heard of that',
+  HEARD,
+  async () => {
+    const holder = await Holder.make(store);
+    const { grpc } = behind.outside;
+    const [trader, other] = [
+      await Trader.signIn(grpc, holder.secret, holder.trading),
+      await Trader.signIn(grpc, holder.secret, holder.trading),
+    ];
+    const [told, kept] = [other.follow(), trader.follow()];
+    for (const stream of [told, kept]) assert.deepEqual((await next(stream)).orders, []);
+    behind.link.isCut = true;
+    await trader.place();
+    for (const stream of [told, kept]) assert.equal((await next(stream)).orders.length, 1);
+    await revokeSession(store, claimsOf(other.token).jti);
+    await trader.place();
+    assert.equal(await reasonOf(told.next()), 'TOKEN_INVALID');
+    assert.equal((await next(kept)).orders.length, 1);
+    behind.catchUp(true);
+    await trader.place();
+    assert.equal((await next(kept)).orders.length, 1, 'who is still good is not cut off');
+    await kept.return();
+  },
+);
 
-test('nor is a decision to an operator who was revoked', async () => {
+test('nor is a decision to an operator who was revoked', HEARD, async () => {
   const holder = await Holder.make(store);
   const token = await behind.outside.rest1.auth(holder.secret);
   const service = await putOperator({ store }, 'service');
@@ -191,3 +198,23 @@ test('nor is a decision to an operator who was revoked', async () => {
   assert.equal(await reasonOf(decisions.next()), 'OPERATOR_TOKEN_INVALID');
   behind.catchUp();
 });
+
+test(
+  'a session that was revoked is not renewed, though the node has not heard of that',
+  HEARD,
+  async () => {
+    await using alone = await Nodes.start([0], '--session-ttl=5s');
+    const [node] = alone.all;
+    assert.ok(node);
+    const holder = await Holder.make(alone.store);
+    const [ended, kept] = [holder, holder].map(({ secret }) => node.outside.grpc.renewal(secret));
+    assert.ok(ended && kept);
+    const { value: token } = await ended.next();
+    assert.ok((await kept.next()).value);
+    node.link.isCut = true;
+    await revokeSession(alone.store, claimsOf(token ?? '').jti);
+    assert.equal(await reasonOf(ended.next()), 'SECRET_INVALID');
+    assert.ok((await kept.next()).value);
+    await kept.return();
+  },
+);
