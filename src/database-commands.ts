@@ -16,7 +16,7 @@ import { bootstrap } from './ops/bootstrap.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
 import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
-import { readPoint } from './store/sql/audit.ts';
+import { readPoint } from './store/sql/audit-points.ts';
 import { readMeta } from './store/sql/reads.ts';
 import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
 import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';

@@ -186,7 +186,7 @@ export class Grants {
     if (change.kind === 'key') {
       this.#drop(change.keyId);
       this.#watchers.tell(`key:${change.keyId}`);
-    } else {
+    } else if (change.kind === 'client') {
       for (const keyId of [...(this.#keysOfClient.get(change.clientId) ?? [])]) this.#drop(keyId);
       this.#watchers.tell(`client:${change.clientId}`);
     }

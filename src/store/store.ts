@@ -30,7 +30,7 @@ export type Change =
   | { readonly kind: 'operator'; readonly operatorId: string }
   /** Orders or trades of the account were recorded. */
   | { readonly kind: 'orders'; readonly accountId: string }
-  /** Anything may have changed: this process may have missed changes that were made elsewhere. */
+  /** Anything may have changed: changes made elsewhere may have been missed. */
   | { readonly kind: 'everything' };
 
 /** What operators administer, by kind. */

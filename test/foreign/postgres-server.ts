@@ -61,9 +61,9 @@ export class PostgresServer implements AsyncDisposable {
     return server;
   }
 
-  /** A new, empty database; its URL. */
-  async database(name: string): Promise<string> {
-    await this.query(this.url, `CREATE DATABASE ${name}`);
+  /** A new database, empty or a copy of another that nobody has open; its URL. */
+  async database(name: string, template = 'template0'): Promise<string> {
+    await this.query(this.url, `CREATE DATABASE ${name} TEMPLATE ${template}`);
     return this.url.replace(/postgres$/, name);
   }
 

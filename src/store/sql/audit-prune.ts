@@ -2,7 +2,8 @@
 import { checkpointSeal, entryMac, isChainStart, isSame } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/model.ts';
-import { type AuditLog, readPoint } from './audit.ts';
+import type { AuditLog } from './audit.ts';
+import { putPoint, readPoint } from './audit-points.ts';
 import {
   carryOf,
   isAsTold,
@@ -150,7 +151,8 @@ function* moveCheckpoint(log: AuditLog, rows: readonly Row[]): Sql<void> {
     hash = row.mac;
   }
   if (sequence > checkpoint.sequence) {
-    yield* log.putPoint('checkpoint', { writer, sequence, hash }, seal);
+    const point = { writer, sequence, hash };
+    yield* putPoint(log.key, { name: 'checkpoint', chain: log.chain, point, seal });
   }
 }
 

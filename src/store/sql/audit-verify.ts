@@ -9,8 +9,8 @@ import {
   isSealed,
   type SealedPoint,
 } from '../../domain/audit-chain.ts';
-import { readPoint } from './audit.ts';
 import { Faults } from './audit-faults.ts';
+import { readPoint } from './audit-points.ts';
 import { KINDS } from './audit-states.ts';
 import { Vouched } from './audit-vouched.ts';
 import { first, rows, type Sql } from './query.ts';

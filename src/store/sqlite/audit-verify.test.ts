@@ -5,7 +5,7 @@ import { copyFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { AppError } from '../../domain/errors.ts';
 import { AUDIT_KEY, audit, BY, HOUSEHOLD, operator, put } from '../contract-samples.ts';
-import { readPoint } from '../sql/audit.ts';
+import { readPoint } from '../sql/audit-points.ts';
 import { StoreError } from '../store.ts';
 import { look, verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
@@ -120,7 +120,7 @@ const TAMPERED: readonly (readonly [what: string, sql: string, fault: RegExp])[]
   ],
   [
     'an entry that was added',
-    `INSERT INTO audit SELECT 18, ${COLUMNS} FROM audit WHERE sequence = 17`,
+    `INSERT INTO audit (sequence, ${COLUMNS}) SELECT 18, ${COLUMNS} FROM audit WHERE sequence = 17`,
     /^entry 18 is not as it was written/,
   ],
   ['a head that is gone', `DELETE FROM audit_point WHERE name = 'head'`, /^the head .* is missing/],

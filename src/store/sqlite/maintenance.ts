@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
 import type { SealedSigningKey } from '../../domain/model.ts';
-import { readPoint } from '../sql/audit.ts';
+import { readPoint } from '../sql/audit-points.ts';
 import type { AuditReport } from '../sql/audit-verify.ts';
 import { readMeta, readSigningKeys } from '../sql/reads.ts';
 import { StoreError } from '../store.ts';

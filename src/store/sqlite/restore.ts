@@ -10,9 +10,10 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { checkpointSeal, isSealed } from '../../domain/audit-chain.ts';
+import { checkpointSeal, FIRST_CHAIN, isSealed } from '../../domain/audit-chain.ts';
 import type { AuditEntry } from '../../domain/model.ts';
-import { AuditLog, readPoint } from '../sql/audit.ts';
+import { AuditLog } from '../sql/audit.ts';
+import { readPoint } from '../sql/audit-points.ts';
 import { noteRevoked } from '../sql/sessions.ts';
 import type { RevokedSession } from '../store.ts';
 import { type Connection, openWriter, sqliteCode } from './connection.ts';
@@ -34,7 +35,7 @@ const RESTORE_SQL = {
       UNION ALL SELECT max(version) FROM client UNION ALL SELECT max(version) FROM account
       UNION ALL SELECT max(version) FROM plan UNION ALL SELECT max(version) FROM subscription
       UNION ALL SELECT max(version) FROM api_key UNION ALL SELECT max(version) FROM operator)`,
-  unchain: 'UPDATE audit SET mac = NULL WHERE mac IS NOT NULL',
+  unchain: `UPDATE audit SET mac = NULL, chain = ${FIRST_CHAIN} WHERE mac IS NOT NULL`,
   dropUntoldSessions: `
     DELETE FROM session WHERE id NOT IN
       (SELECT substr(target, 9) FROM audit

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
 import { AUDIT_KEY, audit, session } from '../contract-samples.ts';
+import type { NextNumbers } from '../sql/audit.ts';
+import { first } from '../sql/query.ts';
 import type { Store } from '../store.ts';
 import { verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
@@ -34,6 +36,24 @@ export class Databases {
     db.close();
     return file;
   }
+}
+
+/** Numbers as a database's sequence gives them, for logs of several chains. */
+export function numbers(last = 0) {
+  let drawn = last;
+  /** How many were drawn at a time. */
+  const counts: number[] = [];
+  const draw = (count: number) => {
+    counts.push(count);
+    return Array.from({ length: count }, () => ++drawn);
+  };
+  const next: NextNumbers = function* (count) {
+    const asked = draw(count);
+    // As an engine is asked, so that others come in between.
+    yield* first('SELECT 1 AS one');
+    return asked;
+  };
+  return { next, counts, one: () => draw(1)[0] as number };
 }
 
 /** Writes to a database, as a server would. */
