@@ -115,11 +115,18 @@ export async function startServeWith(
   change: Partial<Surroundings>,
   ...args: readonly string[]
 ): Promise<Server> {
+  const config = serveConfig(await serveEngines(), ...args);
+  return start(config, { ...surroundings(config), ...change });
+}
+
+/**
+ * The settings of `propusk serve` on free ports.
+ * @param env more variables, such as PROPUSK_DATABASE
+ */
+export function serveConfig(env: Record<string, string>, ...args: readonly string[]): Config {
   const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
   const fixed = [...listen, '--drain-notice-ms=20', ...ANY_LAG];
-  const env = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, ...(await serveEngines()) };
-  const config = configOf(['serve', ...fixed, ...args], env);
-  return start(config, { ...surroundings(config), ...change });
+  return configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, ...env });
 }
 
 /** A server in a process of its own. */

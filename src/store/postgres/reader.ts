@@ -26,6 +26,10 @@ export class PostgresReader implements Reader {
     }
   }
 
+  isCurrent(): boolean {
+    return this.#feed.isCurrent();
+  }
+
   async close(): Promise<void> {
     await this.#feed.close();
     await this.#pool.end();

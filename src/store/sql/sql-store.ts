@@ -62,6 +62,8 @@ export interface Reader {
    * @throws AppError UNAVAILABLE when the database cannot answer
    */
   read<R>(ask: () => Sql<R>, isSnapshot: boolean): Promise<R>;
+  /** See Store.isCurrent. */
+  isCurrent(): boolean;
   close(): Promise<void>;
 }
 
@@ -229,6 +231,10 @@ export class SqlStore implements Store {
 
   subscribe(listener: (change: Change) => void): () => void {
     return this.#changes.subscribe(listener);
+  }
+
+  isCurrent(): boolean {
+    return this.#parts.reader.isCurrent();
   }
 
   async ping(): Promise<void> {
