@@ -60,6 +60,7 @@ export interface FileReport {
   readonly mode: string | undefined;
   readonly masterKeyCheck: string | undefined;
   readonly signingKeys: readonly SealedSigningKey[];
+  /** Of the log's first chain, which in SQLite is the only one. */
   readonly head: SealedPoint | undefined;
   /** Of the newest audit entry. */
   readonly newestAtMs: number | undefined;
