@@ -10,6 +10,7 @@ import {
   NOW_MS,
   operator,
   puts,
+  putsOf,
   session,
 } from '../contract-samples.ts';
 import { AuditLog } from '../sql/audit.ts';
@@ -68,21 +69,13 @@ function scene(file: string, work: (scene: Scene) => void): void {
   }
 }
 
-const changes = (name: string) => [
-  ...puts('client', HOUSEHOLD.clients),
-  ...puts('account', HOUSEHOLD.accounts),
-  ...puts('plan', HOUSEHOLD.plans),
-  ...puts('subscription', HOUSEHOLD.subscriptions),
-  ...puts('key', HOUSEHOLD.keys),
-  ...puts('operator', [operator('o1', { name })]),
-];
-
 /** Begins a log of two chains: resources by the first, then sessions by both, in turns. */
 async function fill(file: string, name: string, each: (file: string) => void): Promise<void> {
   await using(file, async () => {});
   scene(file, ({ db, drawn, write, signIn }) => {
     assert.equal(db.drive(beginChain(AUDIT_KEY, NOW_MS, drawn.one(), drawn.next)), 1);
-    write(1, (log) => db.drive(WRITES.change([changes(name), BY], log)));
+    const changes = putsOf({ ...HOUSEHOLD, operators: [operator('o1', { name })] });
+    write(1, (log) => db.drive(WRITES.change([changes, BY], log)));
     signIn(1, 'first');
   });
   each(ALONE);

@@ -52,9 +52,9 @@ test('a log that nobody touched verifies, also since any of its heads', () => {
   const report = verifyFile(MASTER, AUDIT_KEY);
   assert.deepEqual(report.faults, []);
   assert.deepEqual([report.entries, report.unchained, report.checkpoint], [ENTRIES, 0, 0]);
-  const head = headsOf(MASTER);
-  assert.equal(head[0]?.sequence, ENTRIES);
-  assert.deepEqual([faultsOf(MASTER, head), faultsOf(LATER, head)], [[], []]);
+  const heads = headsOf(MASTER);
+  assert.equal(heads[0]?.sequence, ENTRIES);
+  assert.deepEqual([faultsOf(MASTER, heads), faultsOf(LATER, heads)], [[], []]);
 });
 
 const COLUMNS = 'at_ms, actor, action, target, remote_address, detail, mac';
@@ -235,7 +235,7 @@ test('a chain under another key is found, entry by entry, and told in bounds', a
 
 test('a database that is rolled back is found with a head, and only so', async () => {
   const file = changed('');
-  const head = headsOf(file);
+  const heads = headsOf(file);
   const revoke =
     (...ids: string[]) =>
     (store: Parameters<typeof signIn>[0]) =>
@@ -244,7 +244,7 @@ test('a database that is rolled back is found with a head, and only so', async (
       );
   await using(file, revoke('master1'));
   const later = headsOf(file);
-  assert.deepEqual([faultsOf(file, head), faultsOf(file, later)], [[], []]);
+  assert.deepEqual([faultsOf(file, heads), faultsOf(file, later)], [[], []]);
   assert.deepEqual(faultsOf(EARLIER), []);
   assert.match(faultsOf(EARLIER, later)[0] ?? '', /ends at entry 17, .* 18: .* rolled back$/);
   // And then written to again, past the entry that the head names.
@@ -254,9 +254,9 @@ test('a database that is rolled back is found with a head, and only so', async (
 });
 
 test('a head of another log, or one that was changed, is told', () => {
-  const [head, other] = [headsOf(MASTER), headsOf(OTHER)];
-  assert.match(faultsOf(MASTER, other)[0] ?? '', /^the log is another/);
-  const forged = head.map((each) => ({ ...each, sequence: 3 }));
+  const [heads, others] = [headsOf(MASTER), headsOf(OTHER)];
+  assert.match(faultsOf(MASTER, others)[0] ?? '', /^the log is another/);
+  const forged = heads.map((each) => ({ ...each, sequence: 3 }));
   assert.match(faultsOf(MASTER, forged)[0] ?? '', /^the head given was changed/);
 });
 
