@@ -67,7 +67,7 @@ export class Node {
   }
 
   async #listen(args: readonly string[]): Promise<void> {
-    const config = serveConfig(`--database=${DATABASE}`, ...args);
+    const config = serveConfig({ PROPUSK_DATABASE: DATABASE }, ...args);
     const parts = {
       ...surroundings(config),
       ...{ clock: this.clock, store: this.store, version: '0.0.0' },

@@ -6,7 +6,7 @@ import { type Grant, grantOf } from '../domain/grant.ts';
 import type { Holdings } from '../domain/model.ts';
 import type { Store } from '../store/store.ts';
 import { Grants } from './grants.ts';
-import { FakeClock, KEYS, SlowStore } from './slow-store.ts';
+import { FakeClock, KEYS, SlowStore } from './test-slow-store.ts';
 
 async function make(grantsCachedMax = 100) {
   const store = new SlowStore();

@@ -52,7 +52,8 @@ export class PostgresServer implements AsyncDisposable {
       stdio: 'ignore',
     });
     const port = await freePort();
-    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+    const own = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+    const settings = [...own, 'max_connections=400'];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])];
     const child = spawn(program('postgres'), args, { ...who, cwd: folder, stdio: 'ignore' });
     atExit.push(() => child.kill('SIGKILL'));
