@@ -19,7 +19,7 @@ import type {
   Session,
   Subscription,
 } from '../domain/model.ts';
-import type { OrderState, Trade } from '../domain/order.ts';
+import type { LastPrice, OrderState, Trade } from '../domain/order.ts';
 
 /** Something that was known has changed; what is held in memory about it must be dropped. */
 export type Change =
@@ -147,6 +147,12 @@ export interface OrdersSnapshot {
   readonly sequence: number;
 }
 
+/** Up to where something knows a venue: of the newest change and price; 0 when there was none. */
+export interface VenuePosition {
+  readonly change: number;
+  readonly price: number;
+}
+
 export interface RevokedSession {
   readonly sessionId: string;
   readonly expiresAtMs: number;
@@ -227,11 +233,22 @@ export interface Store {
   revokedSessions(nowMs: number): Promise<RevokedSession[]>;
 
   /**
-   * Records changes of orders, in the order in which they happened (a new order is one), and trades:
-   * all of it or nothing. Rejects with AppError CLIENT_ORDER_ID_TAKEN when a new order has the client
-   * order id of another of its account. Announces every account once.
+   * Records changes of orders, in the order in which they happened (a new order is one), trades, and
+   * prices, all or nothing. Answers the venue's position then; undefined, and nothing is recorded, when
+   * that was not `after`, if given. Rejects with AppError CLIENT_ORDER_ID_TAKEN when a new order has the
+   * client order id of another of its account. Announces every account once.
    */
-  recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void>;
+  recordOrders(
+    changes: readonly OrderState[],
+    trades: readonly Trade[],
+    prices?: readonly LastPrice[],
+    after?: VenuePosition,
+  ): Promise<VenuePosition | undefined>;
+  venuePosition(): Promise<VenuePosition>;
+  /** Changes of all accounts' orders after `afterSequence`, in their order. */
+  orderLog(afterSequence: number, limit: number): Promise<Numbered<OrderState>[]>;
+  /** Prices of symbols that were set after `afterSequence`, in the order in which they were. */
+  prices(afterSequence: number, limit: number): Promise<Numbered<LastPrice>[]>;
   /** The newest state of an order of the account. */
   order(accountId: string, orderId: string): Promise<OrderState | undefined>;
   /** The first state of the account's order with this client order id. */

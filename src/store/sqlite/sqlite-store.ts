@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry, Holdings, SealedSigningKey, Session } from '../../domain/model.ts';
-import type { OrderState, Trade } from '../../domain/order.ts';
+import type { LastPrice, OrderState, Trade } from '../../domain/order.ts';
 import { Changes } from '../changes.ts';
 import { findAudit, readAudit } from '../sql/audit-reads.ts';
 import {
@@ -10,9 +10,12 @@ import {
   readOpenOrders,
   readOrder,
   readOrderChanges,
+  readOrderLog,
   readOrders,
   readPlacedOrder,
+  readPrices,
   readTrades,
+  readVenuePosition,
 } from '../sql/orders.ts';
 import type { Sql } from '../sql/query.ts';
 import {
@@ -42,6 +45,7 @@ import type {
   SessionQuery,
   Store,
   Stored,
+  VenuePosition,
 } from '../store.ts';
 import { type WriteLimits, WriteQueue } from '../write-queue.ts';
 import type { BatchRunner } from '../writes.ts';
@@ -176,8 +180,25 @@ export class SqliteStore implements Store {
     return this.#read(() => readRevokedSessions(nowMs));
   }
 
-  recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void> {
-    return this.#writes.submit('recordOrders', changes, trades);
+  recordOrders(
+    changes: readonly OrderState[],
+    trades: readonly Trade[],
+    prices?: readonly LastPrice[],
+    after?: VenuePosition,
+  ): Promise<VenuePosition | undefined> {
+    return this.#writes.submit('recordOrders', changes, trades, prices, after);
+  }
+
+  async venuePosition(): Promise<VenuePosition> {
+    return this.#read(readVenuePosition);
+  }
+
+  async orderLog(afterSequence: number, limit: number): Promise<Numbered<OrderState>[]> {
+    return this.#read(() => readOrderLog(afterSequence, limit));
+  }
+
+  async prices(afterSequence: number, limit: number): Promise<Numbered<LastPrice>[]> {
+    return this.#read(() => readPrices(afterSequence, limit));
   }
 
   async order(accountId: string, orderId: string): Promise<OrderState | undefined> {
