@@ -23,40 +23,30 @@ export async function readBook(store: Store): Promise<Book> {
   const { change } = await store.venuePosition();
   // What changes between these two looks is read twice, and comes out as it was left.
   const book = new Book(await store.openOrders(), { change, price: 0 });
-  await Promise.all([hearChanges(store, book), hearPrices(store, book)]);
+  await hear(store, book, Number.POSITIVE_INFINITY);
   return book;
 }
 
 /** Has a book hear what was recorded after its position. If it rejects, the book is where it says. */
 export async function catchUp(store: Store, book: Book): Promise<News> {
-  const [keys] = await Promise.all([
-    hearChanges(store, book, PAGES_BEHIND_MAX),
-    hearPrices(store, book),
-  ]);
+  const keys = await hear(store, book, PAGES_BEHIND_MAX);
   if (keys === undefined) return { book: await readBook(store), isAbout: () => true };
   return { book, isAbout: (key) => keys.has(key) };
 }
 
-/** Answers what the changes are about; undefined when there are more pages of them. */
-async function hearChanges(
-  store: Store,
-  book: Book,
-  pagesMax = Number.POSITIVE_INFINITY,
-): Promise<Set<string> | undefined> {
+/** Answers what the changes are about; undefined when there are more pages to hear. */
+async function hear(store: Store, book: Book, pagesMax: number): Promise<Set<string> | undefined> {
   const keys = new Set<string>();
   for (let page = 0; page < pagesMax; page++) {
-    const changes = await store.orderLog(book.position.change, PAGE);
+    const { change, price } = book.position;
+    const [changes, prices] = await Promise.all([
+      store.orderLog(change, PAGE),
+      store.prices(price, PAGE),
+    ]);
     book.hear(changes);
+    book.hearPrices(prices);
     for (const { orderId, order } of changes) keys.add(orderId).add(orderKey(order));
-    if (changes.length < PAGE) return keys;
+    if (changes.length < PAGE && prices.length < PAGE) return keys;
   }
   return undefined;
-}
-
-async function hearPrices(store: Store, book: Book): Promise<void> {
-  for (;;) {
-    const prices = await store.prices(book.position.price, PAGE);
-    book.hearPrices(prices);
-    if (prices.length < PAGE) return;
-  }
 }
