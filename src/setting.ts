@@ -51,10 +51,22 @@ export function address(value: string): Address {
   return { host, port: Number(port) };
 }
 
-/** sqlite:PATH. */
+/**
+ * sqlite:PATH, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` with libpq's options behind `?`. What is
+ * wrong with it is told without it, since it may hold a password.
+ */
 export function databaseUrl(value: string): string {
   if (/^sqlite:.+/.test(value)) return value;
-  throw new BadSetting(`"${value}" is not a database URL, such as sqlite:data/propusk.db`);
+  const example = 'such as sqlite:data/propusk.db or postgres://propusk@db.example/propusk';
+  if (!/^postgres(ql)?:/.test(value)) throw new BadSetting(`is not a database URL, ${example}`);
+  if (!URL.canParse(value)) throw new BadSetting(`is not a URL, ${example}`);
+  const { hostname, pathname, username, password } = new URL(value);
+  if (hostname === '') throw new BadSetting(`names no host, ${example}`);
+  if (!/^\/[^/]+$/.test(pathname)) throw new BadSetting(`names no database, ${example}`);
+  if (/%(?![0-9a-f]{2})/i.test(username + password + pathname)) {
+    throw new BadSetting('has a user, password or database with a % that is not written %25');
+  }
+  return value;
 }
 
 /**

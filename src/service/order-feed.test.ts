@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { AppError } from '../domain/errors.ts';
+import type { Numbered } from '../domain/model.ts';
 import { Call } from '../pipeline/call.ts';
 import { Changes } from '../store/changes.ts';
-import type { Numbered, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { OrderFeed } from './order-feed.ts';
 
 type Row = Numbered<{ readonly accountId: string }>;
@@ -88,4 +89,15 @@ test('the end of the call ends it, also while it waits', async () => {
   await assert.rejects(next, reason);
   const late = feed.after(0, 'a', call, rows.of('a')).next();
   await assert.rejects(late, reason);
+});
+
+test('when anything may have changed, all look', async () => {
+  const { rows, feed, call } = make();
+  const others = ['a', 'b'].map((id) => feed.after(0, id, call, rows.of(id)).next());
+  for (let i = 0; i < 5; i++) await nextTurn();
+  assert.equal(rows.looks, 2);
+  rows.rows.push({ accountId: 'b', sequence: 1 });
+  rows.changes.announce([{ kind: 'everything' }]);
+  assert.deepEqual((await others[1])?.value, [{ accountId: 'b', sequence: 1 }]);
+  assert.equal(rows.looks, 4);
 });

@@ -3,8 +3,9 @@
  * Nothing waits in memory for a reader, so a slow one costs what a fast one does.
  */
 
+import type { Numbered } from '../domain/model.ts';
 import type { Call } from '../pipeline/call.ts';
-import type { Numbered, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { Bell } from './bell.ts';
 
 /** Records that go into one answer at most. */
@@ -20,8 +21,11 @@ export class OrderFeed {
   /** Starts to follow the store. */
   constructor(store: Pick<Store, 'subscribe'>) {
     store.subscribe((change) => {
-      if (change.kind !== 'orders') return;
-      for (const bell of this.#bells.get(change.accountId) ?? []) bell.ring();
+      if (change.kind === 'orders') {
+        for (const bell of this.#bells.get(change.accountId) ?? []) bell.ring();
+      } else if (change.kind === 'everything') {
+        for (const bells of this.#bells.values()) for (const bell of bells) bell.ring();
+      }
     });
   }
 

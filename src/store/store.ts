@@ -3,7 +3,8 @@
  *
  * Promises of every engine:
  * - A write's promise resolves once the write and its audit entry are durable, both or neither.
- * - A change is announced to every subscriber before the write that made it resolves.
+ * - A change is announced to every subscriber before the write that made it resolves, and not before
+ *   every read that begins from then on sees it.
  * - A database that cannot answer (full disk, lost connection) makes a call reject with AppError
  *   UNAVAILABLE, and nothing of that call is kept.
  */
@@ -13,13 +14,14 @@ import type {
   AuditEntry,
   Client,
   Holdings,
+  Numbered,
   Operator,
   Plan,
   SealedSigningKey,
   Session,
   Subscription,
 } from '../domain/model.ts';
-import type { LastPrice, OrderState, Trade } from '../domain/order.ts';
+import type { OrderStore } from './order-store.ts';
 
 /** Something that was known has changed; what is held in memory about it must be dropped. */
 export type Change =
@@ -28,7 +30,9 @@ export type Change =
   | { readonly kind: 'session-revoked'; readonly sessionId: string; readonly expiresAtMs: number }
   | { readonly kind: 'operator'; readonly operatorId: string }
   /** Orders or trades of the account were recorded. */
-  | { readonly kind: 'orders'; readonly accountId: string };
+  | { readonly kind: 'orders'; readonly accountId: string }
+  /** Anything may have changed: changes made elsewhere may have been missed. */
+  | { readonly kind: 'everything' };
 
 /** What operators administer, by kind. */
 export interface Resources {
@@ -136,29 +140,12 @@ export interface AuditPage {
   readonly cursor: number | undefined;
 }
 
-/** A record with its place among all of its kind: it grows with each, for all accounts together. */
-export type Numbered<T> = T & { readonly sequence: number };
-
-/** What has become of an account's orders, up to a change. */
-export interface OrdersSnapshot {
-  /** Those that are not final, and of the final ones the newest; the oldest order first. */
-  readonly orders: readonly OrderState[];
-  /** Of the account's newest change that they hold; 0 when there was none. */
-  readonly sequence: number;
-}
-
-/** Up to where something knows a venue: of the newest change and price; 0 when there was none. */
-export interface VenuePosition {
-  readonly change: number;
-  readonly price: number;
-}
-
 export interface RevokedSession {
   readonly sessionId: string;
   readonly expiresAtMs: number;
 }
 
-export interface Store {
+export interface Store extends OrderStore {
   /** What is noted under this name about the database itself. */
   meta(name: string): Promise<string | undefined>;
   /** Notes it, unless something is noted already; answers what is noted now. */
@@ -232,42 +219,6 @@ export interface Store {
   /** Sessions that were revoked and would otherwise live past `nowMs`. */
   revokedSessions(nowMs: number): Promise<RevokedSession[]>;
 
-  /**
-   * Records changes of orders, in the order in which they happened (a new order is one), trades, and
-   * prices, all or nothing. Answers the venue's position then; undefined, and nothing is recorded, when
-   * that was not `after`, if given. Rejects with AppError CLIENT_ORDER_ID_TAKEN when a new order has the
-   * client order id of another of its account. Announces every account once.
-   */
-  recordOrders(
-    changes: readonly OrderState[],
-    trades: readonly Trade[],
-    prices?: readonly LastPrice[],
-    after?: VenuePosition,
-  ): Promise<VenuePosition | undefined>;
-  venuePosition(): Promise<VenuePosition>;
-  /** Changes of all accounts' orders after `afterSequence`, in their order. */
-  orderLog(afterSequence: number, limit: number): Promise<Numbered<OrderState>[]>;
-  /** Prices of symbols that were set after `afterSequence`, in the order in which they were. */
-  prices(afterSequence: number, limit: number): Promise<Numbered<LastPrice>[]>;
-  /** The newest state of an order of the account. */
-  order(accountId: string, orderId: string): Promise<OrderState | undefined>;
-  /** The first state of the account's order with this client order id. */
-  placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined>;
-  /** The account's orders; of the final ones at most `finalMax`. */
-  orders(accountId: string, finalMax: number): Promise<OrdersSnapshot>;
-  /** The orders of all accounts that are not final, the oldest first. */
-  openOrders(): Promise<OrderState[]>;
-  /** Changes of the account's orders after `afterSequence`, in their order. */
-  orderChanges(
-    accountId: string,
-    afterSequence: number,
-    limit: number,
-  ): Promise<Numbered<OrderState>[]>;
-  /** Trades of the account after `afterSequence`, in their order. */
-  trades(accountId: string, afterSequence: number, limit: number): Promise<Numbered<Trade>[]>;
-  /** The account's newest trades, at most `max`, in their order. */
-  newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]>;
-
   /** Audit entries in the order in which they were written, from `afterSequence` on. */
   audit(afterSequence: number, limit: number): Promise<Numbered<AuditEntry>[]>;
   findAudit(query: AuditQuery): Promise<AuditPage>;
@@ -286,6 +237,11 @@ export interface Store {
 
   /** Calls `listener` for each change until the returned function is called. */
   subscribe(listener: (change: Change) => void): () => void;
+  /**
+   * Whether every change that was durable a moment ago, made by whichever process, was announced here:
+   * asked at each use of what is held in memory. Where it was not, the store is to be asked itself.
+   */
+  isCurrent(): boolean;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

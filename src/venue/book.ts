@@ -1,4 +1,6 @@
 /** The open orders of the paper venue and the prices it was given, as they are recorded up to a position. */
+
+import type { Numbered } from '../domain/model.ts';
 import {
   isFinal,
   type LastPrice,
@@ -6,7 +8,7 @@ import {
   type OrderState,
   OrderType,
 } from '../domain/order.ts';
-import type { Numbered, VenuePosition } from '../store/store.ts';
+import type { VenuePosition } from '../store/order-store.ts';
 import { endsAtMs } from './order-life.ts';
 
 /** What a round has changed: the newest state of each order that it touched, and new prices. */

@@ -1,7 +1,8 @@
 /** Orders in a SQL database: a log of their changes, where in it each order stands, and prices. */
 import { AppError } from '../../domain/errors.ts';
+import type { Numbered } from '../../domain/model.ts';
 import { isFinal, type LastPrice, type OrderState, type Trade } from '../../domain/order.ts';
-import type { Numbered, OrdersSnapshot, VenuePosition } from '../store.ts';
+import type { OrdersSnapshot, VenuePosition } from '../order-store.ts';
 import type { Written } from '../writes.ts';
 import { isConstraint } from './constraint.ts';
 import { changed, first, rows, type Sql } from './query.ts';
