@@ -10,18 +10,7 @@ import { ValkeyServer } from './valkey.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 /** Of the tests over the network: those of what clients see, in every protocol. */
-const OF_CLIENTS = [
-  'protocol-',
-  'rest',
-  'renewal',
-  'orders',
-  'limit',
-  'access-',
-  'drain',
-  'refusals',
-];
-/** Of operators. */
-const OF_OPERATORS = ['admin-', 'cli-', 'forward-auth'];
+const OF_CLIENTS = ['protocol-', 'rest', 'renewal', 'orders'];
 /** Of clients that nobody here wrote, and the runnable examples. */
 const FOREIGN = ['examples', 'documented', 'finam-sdk', 'connect-web'];
 
@@ -65,5 +54,4 @@ async function run(pattern: string, words: readonly string[]): Promise<void> {
 }
 
 test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
-test('what operators see', () => run('test/*.test.ts', OF_OPERATORS));
 test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));

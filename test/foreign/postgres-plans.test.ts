@@ -47,8 +47,9 @@ const FILL = `
     FROM generate_series(1, ${ORDERS}) i;
   INSERT INTO trade (account_id, trade) SELECT 'a' || i % 1000, '{}'
     FROM generate_series(1, ${ORDERS}) i;
+  INSERT INTO last_price SELECT 's' || i, '1', i FROM generate_series(1, 10000) i;
   INSERT INTO request SELECT 'o', 'r' || i, '', '', i FROM generate_series(1, 100000) i;
-  INSERT INTO change_feed (kind, id, at_ms) SELECT 'key', 'k' || i, i FROM generate_series(1, 100000) i;
+  INSERT INTO change_feed (node, kind, id, at_ms) SELECT 'n', 'key', 'k' || i, i FROM generate_series(1, 100000) i;
   ANALYZE;`;
 
 /** What may read a whole table: few rows, or all of them wanted. */

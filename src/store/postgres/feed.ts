@@ -29,7 +29,7 @@ export const FEED_SQL = {
     SELECT (SELECT min(number) FROM change_feed) AS oldest,
       (SELECT max(number) FROM change_feed) AS newest`,
   after: `
-    SELECT number, kind, id, expires_at_ms AS "expiresAtMs", at_ms AS "atMs", ${NOW} AS "nowMs"
+    SELECT number, node, kind, id, expires_at_ms AS "expiresAtMs", at_ms AS "atMs", ${NOW} AS "nowMs"
     FROM change_feed WHERE number > ? ORDER BY number LIMIT ${PAGE}`,
   trim: `
     DELETE FROM change_feed WHERE number IN (
@@ -41,9 +41,11 @@ export const FEED_SQL = {
 export interface FeedOptions {
   /** Answers the looks where there is no connection for notifications. */
   readonly pool: pg.Pool;
-  /** Of the connection for notifications. */
+  /** How that connection is made, over which looks go as well as long as it answers. */
   readonly listening: pg.ClientConfig;
   readonly changes: Changes;
+  /** Of this process, whose rows it has announced itself. */
+  readonly node: string;
   readonly clock: Pick<Clock, 'monotonic'>;
   /** From when on what was heard is too old to rest on, in milliseconds. */
   readonly stalenessMsMax: number;
@@ -60,8 +62,6 @@ interface Ends {
 export class Feed {
   readonly #options: FeedOptions;
   readonly #ending = new AbortController();
-  /** Numbers of rows that this process has announced itself. */
-  readonly #told = new Set<number>();
   /** All up to this number is announced. */
   #last = 0;
   /** When the last look that ended well began, by the monotonic clock. */
@@ -104,11 +104,6 @@ export class Feed {
     return this.#listener !== undefined;
   }
 
-  /** Rows that this process announces itself. */
-  told(numbers: readonly number[]): void {
-    for (const number of numbers) if (number > this.#last) this.#told.add(number);
-  }
-
   async close(): Promise<void> {
     this.#ending.abort();
     this.#wake();
@@ -145,15 +140,14 @@ export class Feed {
   }
 
   async #announcePage(queries: Queries): Promise<void> {
-    type Row = FeedRow & { number: number; atMs: number; nowMs: number };
+    type Row = FeedRow & { number: number; node: string; atMs: number; nowMs: number };
     const page = await drive(queries, rows<Row>(FEED_SQL.after, this.#last));
     for (const row of page) {
       this.#last = row.number;
-      if (this.#told.delete(row.number)) continue;
+      if (row.node === this.#options.node) continue;
       this.#options.onHeard(Math.max(0, row.nowMs - row.atMs));
       this.#options.changes.announce([changeOf(row)]);
     }
-    for (const number of this.#told) if (number <= this.#last) this.#told.delete(number);
   }
 
   async #trim(queries: Queries): Promise<void> {

@@ -19,7 +19,7 @@ export async function leaseChain(client: pg.Client, auditKey: KeyObject): Promis
     await begin(client);
     try {
       await drive(client, anotherChain(auditKey));
-      await commit(client, []);
+      await commit(client);
     } catch (error) {
       await client.query('ROLLBACK').catch(() => {});
       throw error;

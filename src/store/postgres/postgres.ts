@@ -1,7 +1,7 @@
 /** Opening a store on PostgreSQL, which any number of processes may share. */
 import type { KeyObject } from 'node:crypto';
 import pg from 'pg';
-import { type Clock, systemClock } from '../../domain/clock.ts';
+import { type Clock, newId, systemClock, systemRandom } from '../../domain/clock.ts';
 import { Changes } from '../changes.ts';
 import { SqlStore, type SqlStoreOptions } from '../sql/sql-store.ts';
 import { type Store, StoreError } from '../store.ts';
@@ -45,19 +45,27 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   // An idle connection that is lost is no longer in the pool, and the next question makes another.
   pool.on('error', () => {});
   const changes = new Changes();
+  const node = newId(systemRandom);
+  const stalenessMsMax = options.stalenessMsMax ?? STALENESS_MS_MAX;
   try {
     const feed = await Feed.open({
       pool,
-      listening: { ...clientConfig(connecting, 'feed'), pipeline: false },
+      listening: {
+        ...clientConfig(connecting, 'feed'),
+        // Pipelined, one that stalls is given up, in time for a look over another connection.
+        pipeline: true,
+        query_timeout: stalenessMsMax / 2,
+      },
       changes,
+      node,
       clock: options.clock ?? systemClock,
-      stalenessMsMax: options.stalenessMsMax ?? STALENESS_MS_MAX,
+      stalenessMsMax,
       onHeard: options.onHeard ?? (() => {}),
     });
     const runner = new PostgresRunner({
       ...connecting,
       auditKey: options.auditKey,
-      onAnnounced: (numbers) => feed.told(numbers),
+      node,
     });
     return new SqlStore({ changes, reader: new PostgresReader(pool, feed), runner, options });
   } catch (error) {

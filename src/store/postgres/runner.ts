@@ -12,13 +12,7 @@ import {
   drive,
 } from './connection.ts';
 import { leaseChain } from './lease.ts';
-import {
-  CommitInDoubt,
-  type Committed,
-  fateOf,
-  runTransaction,
-  type Writer,
-} from './transaction.ts';
+import { CommitInDoubt, fateOf, runTransaction, type Writer } from './transaction.ts';
 
 /** A batch is begun again so often where its connection was lost before COMMIT. */
 const ATTEMPTS_MAX = 2;
@@ -27,8 +21,8 @@ const ASK_AGAIN_MS = 100;
 
 export interface RunnerOptions extends ConnectOptions {
   readonly auditKey: KeyObject | undefined;
-  /** Hears the feed's numbers of what its own store announces. */
-  readonly onAnnounced: (numbers: readonly number[]) => void;
+  /** What the feed knows this process by. */
+  readonly node: string;
 }
 
 export class PostgresRunner implements BatchRunner {
@@ -43,9 +37,7 @@ export class PostgresRunner implements BatchRunner {
   async run(batch: readonly Write[]): Promise<readonly Outcome[]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const { outcomes, numbers } = await this.#attempt(batch);
-        this.#options.onAnnounced(numbers);
-        return outcomes;
+        return await this.#attempt(batch);
       } catch (error) {
         const isLost = error instanceof DatabaseFailure && error.isOfConnection;
         if (isLost && attempt < ATTEMPTS_MAX) continue;
@@ -63,7 +55,7 @@ export class PostgresRunner implements BatchRunner {
     await this.#writer?.client.end();
   }
 
-  async #attempt(batch: readonly Write[]): Promise<Committed> {
+  async #attempt(batch: readonly Write[]): Promise<readonly Outcome[]> {
     this.#writer ??= await this.#open();
     const writer = this.#writer;
     try {
@@ -72,20 +64,17 @@ export class PostgresRunner implements BatchRunner {
       if (error instanceof DatabaseFailure && error.isOfConnection) this.#drop(writer);
       if (!(error instanceof CommitInDoubt)) throw error;
       this.#drop(writer);
-      if ((await this.#fateOf(error)) === 'committed') {
-        // Its numbers are not known: the feed tells of them.
-        return { outcomes: error.outcomes, numbers: [] };
-      }
+      if ((await this.#fateOf(error)) === 'committed') return error.outcomes;
       throw new DatabaseFailure('the connection was lost before COMMIT', true, error);
     }
   }
 
   async #open(): Promise<Writer> {
-    const { auditKey } = this.#options;
+    const { auditKey, node } = this.#options;
     const client = await connect(this.#config('writer'));
     try {
       const chain = auditKey === undefined ? 0 : await leaseChain(client, auditKey);
-      const writer = { client, auditKey, chain };
+      const writer = { client, auditKey, chain, node };
       client.once('end', () => this.#drop(writer));
       return writer;
     } catch (error) {

@@ -26,9 +26,10 @@ const SQL = {
   transactionId: 'SELECT CAST(pg_current_xact_id() AS text) AS id',
   auditNumbers: `SELECT nextval('audit_sequence') AS number FROM generate_series(1, ?)`,
   announce: `
-    INSERT INTO change_feed (kind, id, expires_at_ms)
-    SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS text[]), CAST(? AS bigint[]))
-    RETURNING number`,
+    INSERT INTO change_feed (node, kind, id, expires_at_ms)
+    SELECT CAST(?1 AS text), kind, id, expires_at_ms
+    FROM unnest(CAST(?2 AS text[]), CAST(?3 AS text[]), CAST(?4 AS bigint[]))
+      AS changes (kind, id, expires_at_ms)`,
   notify: `SELECT pg_notify('propusk_change', '')`,
 } as const;
 
@@ -38,13 +39,8 @@ export interface Writer {
   /** undefined where nothing that has an audit entry can be written. */
   readonly auditKey: KeyObject | undefined;
   readonly chain: number;
-}
-
-/** A batch, done. */
-export interface Committed {
-  readonly outcomes: readonly Outcome[];
-  /** The numbers that what changed has in the feed. */
-  readonly numbers: readonly number[];
+  /** What the feed knows this process by. */
+  readonly node: string;
 }
 
 /** The connection was lost at COMMIT: the server knows under this id what became of it. */
@@ -62,8 +58,11 @@ export class CommitInDoubt extends Error {
 /**
  * @throws DatabaseFailure when nothing is kept; CommitInDoubt when it is not known
  */
-export async function runTransaction(writer: Writer, batch: readonly Write[]): Promise<Committed> {
-  const { client, auditKey, chain } = writer;
+export async function runTransaction(
+  writer: Writer,
+  batch: readonly Write[],
+): Promise<readonly Outcome[]> {
+  const { client, auditKey, chain, node } = writer;
   try {
     const id = await begin(client, batch.every(isSession) ? SQL.lockShared : SQL.lock);
     const log = new AuditLog(auditKey, { chain, nextNumbers });
@@ -72,11 +71,11 @@ export async function runTransaction(writer: Writer, batch: readonly Write[]): P
     for (const part of partsOf(batch)) outcomes.push(...(await doPart(client, part, log)));
     await drive(client, log.finish());
     const changes = outcomes.flatMap((outcome) => (outcome.ok ? outcome.changes : []));
-    const numbers = await commit(client, changes).catch((error) => {
+    await commit(client, changes, node).catch((error) => {
       if (!(error instanceof DatabaseFailure) || !error.isOfConnection) throw error;
       throw new CommitInDoubt(id, outcomes, error);
     });
-    return { outcomes, numbers };
+    return outcomes;
   } catch (error) {
     // Where the connection is lost, so is the transaction.
     await ask(client, { of: 'changed', sql: SQL.rollback, values: [] }).catch(() => {});
@@ -94,25 +93,28 @@ export async function begin(client: pg.Client, lock: string = SQL.lock): Promise
   return id;
 }
 
-/** What is announced goes along; answers its numbers. */
-export async function commit(client: pg.Client, changes: readonly Change[]): Promise<number[]> {
-  const announced = changes.map(changeRow);
-  const values = [
-    announced.map(({ kind }) => kind),
-    announced.map(({ id }) => id),
-    announced.map(({ expiresAtMs }) => expiresAtMs),
-  ];
+/** What is announced goes along. */
+export async function commit(
+  client: pg.Client,
+  changes: readonly Change[] = [],
+  node = '',
+): Promise<void> {
   const asked: Promise<unknown>[] = [];
-  if (announced.length > 0) {
+  if (changes.length > 0) {
+    const announced = changes.map(changeRow);
+    const lists = [
+      announced.map(({ kind }) => kind),
+      announced.map(({ id }) => id),
+      announced.map(({ expiresAtMs }) => expiresAtMs),
+    ];
     // Arrays are for PostgreSQL alone, and values of the logic that both engines share are not.
-    const arrays = values as unknown as string[];
-    asked.push(ask(client, { of: 'rows', sql: SQL.announce, values: arrays }));
+    const values = [node, ...(lists as unknown as string[])];
+    asked.push(ask(client, { of: 'changed', sql: SQL.announce, values }));
     asked.push(ask(client, { of: 'first', sql: SQL.notify, values: [] }));
   }
   asked.push(ask(client, { of: 'changed', sql: SQL.commit, values: [] }));
   // All of them are waited for: of a transaction that failed before, COMMIT says that all is well.
-  const [numbers] = await Promise.all(asked);
-  return announced.length === 0 ? [] : (numbers as { number: number }[]).map((row) => row.number);
+  await Promise.all(asked);
 }
 
 /** Numbers of entries to come: asked for under the lock, so that those of changes grow. */

@@ -224,6 +224,8 @@ WHERE action <> 'session.create' AND action <> 'session.revoke';
 -- changes, so their numbers are in the order of the commits. Old ones are removed, the newest never.
 CREATE TABLE change_feed (
   number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  -- The process that made the change, and tells itself of it.
+  node text COLLATE "C" NOT NULL,
   kind text COLLATE "C" NOT NULL
     CHECK (kind IN ('client', 'key', 'session-revoked', 'operator', 'orders')),
   id text COLLATE "C" NOT NULL,
