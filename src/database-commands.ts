@@ -16,7 +16,7 @@ import { bootstrap } from './ops/bootstrap.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
 import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
-import { readPoint } from './store/sql/audit-points.ts';
+import { readHeads } from './store/sql/audit-points.ts';
 import { readMeta } from './store/sql/reads.ts';
 import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
 import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';
@@ -119,6 +119,7 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
   {
     words: 'audit head',
     summary: "print the audit log's head, to be kept elsewhere",
+    more: 'A log that several servers write has several: a line for each.',
     example: `propusk audit head ${PRODUCTION} > /mnt/elsewhere/head.json`,
     run: runHead,
   },
@@ -222,11 +223,11 @@ function runDoctor(place: PlaceSettings): Done {
 }
 
 function runVerify(place: PlaceSettings, { since }: Flags): Done {
-  const head = since === undefined ? undefined : readHeadFile(String(since));
+  const heads = since === undefined ? [] : readHeadFile(String(since));
   const masterKey = masterKeyOf(place);
   const file = fileOf(databaseOf(place));
   if (isOfAnotherKey(file, masterKey)) throw otherMasterKey(file);
-  const report = verifyFile(file, masterKey.auditKey, head);
+  const report = verifyFile(file, masterKey.auditKey, { since: heads });
   return { out: tellReport(report), code: report.faults.length > 0 ? EXIT_BAD : 0 };
 }
 
@@ -236,16 +237,16 @@ function isOfAnotherKey(file: string, masterKey: MasterKey): boolean {
     const check = db.drive(readMeta('master-key-check'));
     if (check === undefined || masterKey.matches(check)) return false;
     // Or that was changed, and the log is ours.
-    const head = db.drive(readPoint('head'));
-    return head === undefined || !isSealed(masterKey.auditKey, 'head', head);
+    const heads = db.drive(readHeads());
+    return !heads.some((head) => isSealed(masterKey.auditKey, 'head', head));
   });
 }
 
 function runHead(place: PlaceSettings): Done {
   const file = fileOf(databaseOf(place));
-  const head = look(file, (db) => db.drive(readPoint('head')));
-  if (head === undefined || head.writer === '') {
+  const heads = look(file, (db) => db.drive(readHeads()));
+  if (heads.length === 0) {
     throw new FileError(`${file} has no audit entry yet, so there is no head`);
   }
-  return { out: [formatHead(head)] };
+  return { out: heads.map(formatHead) };
 }

@@ -12,6 +12,7 @@ import {
 import { AppError } from '../../domain/errors.ts';
 import { AuditLog, drawWriter, type NextNumbers } from './audit.ts';
 import {
+  isRegister,
   type NamedPoint,
   putPoint,
   REGISTER_CHAIN,
@@ -25,14 +26,18 @@ export function* readChains(): Sql<number[]> {
   return (yield* readHeads()).map(({ chain }) => chain);
 }
 
-/** True when a point is a register of exactly these chains, sealed by this key. */
-export function isRegisterOf(
+/** What is wrong with the register of a log that has these chains; undefined when it is right. */
+export function registerFault(
   key: KeyObject,
-  register: NamedPoint,
+  register: NamedPoint | undefined,
   chains: readonly Chain[],
-): boolean {
-  if (register.name !== 'register' || register.chain !== REGISTER_CHAIN) return false;
-  return isSealed(key, 'register', register) && isSame(register.hash, registerOf(key, chains).hash);
+): string | undefined {
+  if (register === undefined) return "the register of the log's chains is missing";
+  if (!isSealed(key, 'register', register)) {
+    return "the register of the log's chains was changed, or belongs to another master key";
+  }
+  if (isSame(register.hash, registerOf(key, chains).hash)) return undefined;
+  return 'the chains are not those that the register names: one was removed, added or exchanged';
 }
 
 /**
@@ -96,9 +101,8 @@ function isUnbegun(points: readonly NamedPoint[]): boolean {
 
 /** The chains that there are; throws where the register says otherwise. */
 function registeredOf(key: KeyObject, points: readonly NamedPoint[]): Chain[] {
-  const [register, ...others] = points;
-  const chains = others.filter(({ name }) => name === 'head');
-  if (register === undefined || !isRegisterOf(key, register, chains)) throw refusal();
+  const chains = points.filter(({ name }) => name === 'head');
+  if (registerFault(key, points.find(isRegister), chains) !== undefined) throw refusal();
   return chains;
 }
 

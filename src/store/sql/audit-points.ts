@@ -36,6 +36,11 @@ export interface NamedPoint extends ChainHead {
   readonly name: PointName;
 }
 
+/** True for the one point of the whole log. */
+export function isRegister({ name, chain }: NamedPoint): boolean {
+  return name === 'register' && chain === REGISTER_CHAIN;
+}
+
 /** A point as it is kept; undefined where there is none. */
 export function* readPoint(
   name: PointName,
@@ -52,9 +57,12 @@ export function* readPoints(): Sql<NamedPoint[]> {
 
 /** The heads of all chains that have begun, in their order; nobody has looked at their seals. */
 export function* readHeads(): Sql<ChainHead[]> {
-  const heads = (yield* readPoints()).filter(
-    ({ name, writer }) => name === 'head' && writer !== '',
-  );
+  return headsOf(yield* readPoints());
+}
+
+/** Those among all points. */
+export function headsOf(points: readonly NamedPoint[]): ChainHead[] {
+  const heads = points.filter(({ name, writer }) => name === 'head' && writer !== '');
   return heads.map(({ name: _, ...head }) => head);
 }
 

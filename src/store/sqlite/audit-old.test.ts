@@ -117,5 +117,5 @@ test('what a refused write would have begun is begun by the next', async () => {
     await put(store, HOUSEHOLD);
   });
   const report = verifyFile(file, AUDIT_KEY);
-  assert.deepEqual([report.faults, report.checkpoint, report.head?.sequence], [[], 0, 6]);
+  assert.deepEqual([report.faults, report.checkpoint, report.heads[0]?.sequence], [[], 0, 6]);
 });

@@ -6,7 +6,7 @@ import { backup, DatabaseSync } from 'node:sqlite';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
 import type { SealedSigningKey } from '../../domain/model.ts';
 import { readPoint } from '../sql/audit-points.ts';
-import type { AuditReport } from '../sql/audit-verify.ts';
+import type { AuditReport, VerifyOptions } from '../sql/audit-verify.ts';
 import { readMeta, readSigningKeys } from '../sql/reads.ts';
 import { StoreError } from '../store.ts';
 import { verifyAudit } from './audit-verify.ts';
@@ -86,8 +86,12 @@ export function reportOf(db: Connection): FileReport {
 }
 
 /** See verifyAudit. */
-export function verifyFile(file: string, key: KeyObject, since?: SealedPoint): AuditReport {
-  return look(file, (db) => verifyAudit(db, key, since));
+export function verifyFile(
+  file: string,
+  key: KeyObject,
+  options: Omit<VerifyOptions, 'programs'> = {},
+): AuditReport {
+  return look(file, (db) => verifyAudit(db, key, options));
 }
 
 /**

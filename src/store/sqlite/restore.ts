@@ -35,7 +35,8 @@ const RESTORE_SQL = {
       UNION ALL SELECT max(version) FROM client UNION ALL SELECT max(version) FROM account
       UNION ALL SELECT max(version) FROM plan UNION ALL SELECT max(version) FROM subscription
       UNION ALL SELECT max(version) FROM api_key UNION ALL SELECT max(version) FROM operator)`,
-  unchain: `UPDATE audit SET mac = NULL, chain = ${FIRST_CHAIN} WHERE mac IS NOT NULL`,
+  unchain: `
+    UPDATE audit SET mac = NULL, chain = ${FIRST_CHAIN} WHERE mac IS NOT NULL OR chain <> ${FIRST_CHAIN}`,
   dropUntoldSessions: `
     DELETE FROM session WHERE id NOT IN
       (SELECT substr(target, 9) FROM audit

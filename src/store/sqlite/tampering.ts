@@ -4,9 +4,9 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { SealedPoint } from '../../domain/audit-chain.ts';
 import { AUDIT_KEY, audit, session } from '../contract-samples.ts';
 import type { NextNumbers } from '../sql/audit.ts';
+import type { ChainHead } from '../sql/audit-points.ts';
 import { first } from '../sql/query.ts';
 import type { Store } from '../store.ts';
 import { verifyFile } from './maintenance.ts';
@@ -77,6 +77,6 @@ export function signIn(store: Store, id: string, more: Parameters<typeof session
 }
 
 /** What a verification finds. */
-export function faultsOf(file: string, since?: SealedPoint): readonly string[] {
-  return verifyFile(file, AUDIT_KEY, since).faults;
+export function faultsOf(file: string, since: readonly ChainHead[] = []): readonly string[] {
+  return verifyFile(file, AUDIT_KEY, { since }).faults;
 }
