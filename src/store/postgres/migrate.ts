@@ -9,7 +9,7 @@ import { refusalOf } from './refusals.ts';
 export const VERSION_MIN = 15;
 
 /** The advisory lock that migrations are done under: `Prpk` in ASCII, as SQLite's application id. */
-const MIGRATION_LOCK = 0x5072706b;
+export const MIGRATION_LOCK = 0x5072706b;
 /** How long a migration waits for that lock, and for any of a table, in milliseconds. */
 const LOCK_MS_MAX = 60_000;
 
@@ -18,7 +18,7 @@ interface Migration {
   readonly sql: string;
 }
 
-function readMigrations(): Migration[] {
+export function readMigrations(): Migration[] {
   const folder = new URL('./migrations/', import.meta.url);
   const names = readdirSync(folder).filter((name) => /^\d{4}_.+\.sql$/.test(name));
   return names.sort().map((name, i) => {
