@@ -20,6 +20,7 @@ import {
   databaseOf,
   masterKeyOf,
   nameOfDatabase,
+  noted,
   otherMasterKey,
 } from './ops/place.ts';
 import { restore } from './ops/restore.ts';
@@ -218,7 +219,7 @@ async function runBootstrap(place: PlaceSettings, flags: Flags): Promise<Done> {
   try {
     await checkMasterKey(store, nameOfDatabase(database), masterKey);
     // What the first server would note; one of dev stays one of dev.
-    await store.noteMeta('mode', 'serve');
+    await noted(store, 'mode', 'serve');
     const { token, operator } = await bootstrap(store, masterKey, {
       ...{ name: String(name), lifeMs, isAnother: another === true },
       ...{ clock: systemClock, random: systemRandom },
