@@ -60,7 +60,11 @@ const TEXTS: Readonly<Record<string, Texts>> = {
   listen: ADDRESS,
   internalListen: ADDRESS,
   data: ['some/folder', 'some/folder', ['']],
-  database: ['sqlite:a b.db', 'sqlite:a b.db', ['', 'sqlite:', 'a.db', 'postgres://x', 'SQLITE:x']],
+  database: [
+    'sqlite:a b.db',
+    'sqlite:a b.db',
+    ['', 'sqlite:', 'a.db', 'postgres://x', 'postgres://u:1/2@h', 'SQLITE:x'],
+  ],
   counters: [
     'rediss://u:p%40ss@[::1]:6380/2',
     'rediss://u:p%40ss@[::1]:6380/2',

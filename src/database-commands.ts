@@ -11,16 +11,24 @@ import { AppError } from './domain/errors.ts';
 import type { MasterKey } from './domain/master-key.ts';
 import { OPERATOR_LIFE_MS_MAX } from './domain/operator.ts';
 import { formatHead, readHeadFile, tellReport } from './ops/audit-report.ts';
-import { backUp, restore } from './ops/backup.ts';
+import { backUp } from './ops/backup.ts';
 import { bootstrap } from './ops/bootstrap.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
-import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
+import {
+  checkMasterKey,
+  databaseOf,
+  masterKeyOf,
+  nameOfDatabase,
+  noted,
+  otherMasterKey,
+} from './ops/place.ts';
+import { restore } from './ops/restore.ts';
+import { openStore } from './store/open.ts';
 import { readHeads } from './store/sql/audit-points.ts';
 import { readMeta } from './store/sql/reads.ts';
-import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
-import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';
 import { StoreError } from './store/store.ts';
+import { lookAt, migrateDatabase, verifyDatabase, whereIs } from './store/upkeep.ts';
 
 /** What a command needs of its process. */
 export interface Surroundings {
@@ -46,8 +54,9 @@ interface DatabaseCommand {
   readonly more?: string;
   readonly example: string;
   readonly options?: readonly (readonly [flags: string, help: string, fallback?: string])[];
+  /** Its name as `<needed>` or `[optional]`. */
   readonly argument?: readonly [name: string, help: string];
-  run(place: PlaceSettings, flags: Flags, argument: string): Done | Promise<Done>;
+  run(place: PlaceSettings, flags: Flags, argument?: string): Done | Promise<Done>;
 }
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -74,10 +83,10 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
   {
     words: 'migrate',
     summary: "bring the database to this program's version, without starting a server",
-    more: 'A server does the same when it starts; no server may be running on it.',
+    more: 'A server does the same when it starts; with SQLite, no server may be running on it.',
     example: `propusk migrate ${PRODUCTION}`,
-    run(place) {
-      const { from, to } = migrateFile(databaseOf(place));
+    async run(place) {
+      const { from, to } = await migrateDatabase(databaseOf(place));
       return { out: [from === to ? `at version ${to} already` : `from version ${from} to ${to}`] };
     },
   },
@@ -85,18 +94,30 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
     words: 'backup',
     summary: 'copy the database into a new file, also while a server runs on it',
     example: 'propusk backup --database sqlite:/var/lib/propusk/propusk.db monday.db',
-    argument: ['file', 'the copy; there must be no such file yet'],
-    run: async (place, _, file) => ({ out: await backUp(place, file) }),
+    more: 'PostgreSQL has tools of its own for this: pg_dump, pg_basebackup.',
+    argument: ['<file>', 'the copy; there must be no such file yet'],
+    run: async (place, _, file = '') => ({ out: await backUp(place, file) }),
   },
   {
     words: 'restore',
     summary: 'put a backup in the place of the database; all sessions are revoked',
-    more: 'No server may be running. What was there before stays beside it, and what is lost is told.',
+    more:
+      'No server may be running. What was there before stays beside it, and what is lost is told.\n' +
+      "With PostgreSQL run it without a file after the database was put back by PostgreSQL's own tools.",
     example: `propusk restore ${PRODUCTION} monday.db`,
-    argument: ['file', 'a copy that propusk backup made'],
-    options: [['--unverified', 'take it though its audit log does not verify']],
-    run: async (place, { unverified }, file) => ({
-      out: await restore(place, file, unverified === true, systemClock),
+    argument: ['[file]', 'a copy that propusk backup made; none with PostgreSQL'],
+    options: [
+      ['--unverified', 'take it though its audit log does not verify'],
+      [
+        '--since <file>',
+        'heads that propusk audit head printed before: tells what is lost of them',
+      ],
+    ],
+    run: async (place, { unverified, since }, copy) => ({
+      out: await restore(place, {
+        ...{ copy, isUnverified: unverified === true, clock: systemClock },
+        since: since === undefined ? undefined : String(since),
+      }),
     }),
   },
   {
@@ -147,7 +168,7 @@ async function run(
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: () => {} })
     .addHelpText('after', `\nExample:\n  ${example}`);
   for (const [flags, help, fallback] of options) command.option(flags, help, fallback);
-  if (argument !== undefined) command.argument(`<${argument[0]}>`, argument[1]);
+  if (argument !== undefined) command.argument(argument[0], argument[1]);
   try {
     command.parse(args, { from: 'user' });
   } catch (error) {
@@ -162,7 +183,7 @@ async function run(
     out,
     notes = [],
     code = 0,
-  } = await forPeople(() => rest.run(place, flags, command.args[0] ?? ''));
+  } = await forPeople(() => rest.run(place, flags, command.args[0]));
   for (const line of notes) stderr.write(`${line}\n`);
   for (const line of out) stdout.write(`${line}\n`);
   return code;
@@ -192,20 +213,20 @@ async function runBootstrap(place: PlaceSettings, flags: Flags): Promise<Done> {
   }
   if (name === '') throw new ConfigError(['--name: is empty']);
   const database = databaseOf(place);
-  const file = fileOf(database);
+  const where = whereIs(database);
   const masterKey = masterKeyOf(place);
-  const store = await openSqlite(database, { auditKey: masterKey.auditKey });
+  const store = await openStore(database, { auditKey: masterKey.auditKey, follows: false });
   try {
-    await checkMasterKey(store, database, masterKey);
+    await checkMasterKey(store, nameOfDatabase(database), masterKey);
     // What the first server would note; one of dev stays one of dev.
-    await store.noteMeta('mode', 'serve');
+    await noted(store, 'mode', 'serve');
     const { token, operator } = await bootstrap(store, masterKey, {
       ...{ name: String(name), lifeMs, isAnother: another === true },
       ...{ clock: systemClock, random: systemRandom },
     });
     const until = new Date(operator.expiresAtMs ?? 0).toISOString();
     const notes = [
-      `${operator.name} (${operator.id}) is an owner of ${file} until ${until}.`,
+      `${operator.name} (${operator.id}) is an owner of ${where} until ${until}.`,
       'The token is printed this once; log in with it: propusk login',
     ];
     return { out: [token], notes };
@@ -214,39 +235,39 @@ async function runBootstrap(place: PlaceSettings, flags: Flags): Promise<Done> {
   }
 }
 
-function runDoctor(place: PlaceSettings): Done {
-  const findings = examine(place, systemClock);
+async function runDoctor(place: PlaceSettings): Promise<Done> {
+  const findings = await examine(place, systemClock);
   const out = findings.map(
     ({ grade, subject, text }) => `${grade.padEnd(7)}  ${subject.padEnd(8)}  ${text}`,
   );
   return { out, code: findings.some(({ grade }) => grade === 'bad') ? EXIT_BAD : 0 };
 }
 
-function runVerify(place: PlaceSettings, { since }: Flags): Done {
+async function runVerify(place: PlaceSettings, { since }: Flags): Promise<Done> {
   const heads = since === undefined ? [] : readHeadFile(String(since));
   const masterKey = masterKeyOf(place);
-  const file = fileOf(databaseOf(place));
-  if (isOfAnotherKey(file, masterKey)) throw otherMasterKey(file);
-  const report = verifyFile(file, masterKey.auditKey, { since: heads });
+  const database = databaseOf(place);
+  if (await isOfAnotherKey(database, masterKey)) throw otherMasterKey(whereIs(database));
+  const report = await verifyDatabase(database, masterKey.auditKey, heads);
   return { out: tellReport(report), code: report.faults.length > 0 ? EXIT_BAD : 0 };
 }
 
 /** To another key a whole log is wrong, though nobody has touched it; the database says whose it is. */
-function isOfAnotherKey(file: string, masterKey: MasterKey): boolean {
-  return look(file, (db) => {
-    const check = db.drive(readMeta('master-key-check'));
+function isOfAnotherKey(database: string, masterKey: MasterKey): Promise<boolean> {
+  return lookAt(database, function* () {
+    const check = yield* readMeta('master-key-check');
     if (check === undefined || masterKey.matches(check)) return false;
     // Or that was changed, and the log is ours.
-    const heads = db.drive(readHeads());
+    const heads = yield* readHeads();
     return !heads.some((head) => isSealed(masterKey.auditKey, 'head', head));
   });
 }
 
-function runHead(place: PlaceSettings): Done {
-  const file = fileOf(databaseOf(place));
-  const heads = look(file, (db) => db.drive(readHeads()));
+async function runHead(place: PlaceSettings): Promise<Done> {
+  const database = databaseOf(place);
+  const heads = await lookAt(database, readHeads);
   if (heads.length === 0) {
-    throw new FileError(`${file} has no audit entry yet, so there is no head`);
+    throw new FileError(`${whereIs(database)} has no audit entry yet, so there is no head`);
   }
   return { out: heads.map(formatHead) };
 }

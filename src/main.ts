@@ -18,7 +18,7 @@ import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey, readNeeded } from './ops/files.ts';
 import { readMarkets } from './ops/markets.ts';
-import { checkMasterKey, databaseOf, nameOfDatabase } from './ops/place.ts';
+import { checkMasterKey, databaseOf, nameOfDatabase, noted } from './ops/place.ts';
 import { retainAudit } from './ops/retention.ts';
 import type { Registration } from './pipeline/call.ts';
 import type { Log } from './pipeline/log.ts';
@@ -180,7 +180,7 @@ async function checkDatabase(
   config: Config,
   masterKey: MasterKey,
 ): Promise<void> {
-  const mode = await store.noteMeta('mode', config.mode);
+  const mode = await noted(store, 'mode', config.mode);
   if (mode !== config.mode) {
     const why = mode === 'dev' ? 'it holds demo data' : 'demo data does not belong in it';
     throw new StoreError(

@@ -63,6 +63,9 @@ export function databaseUrl(value: string): string {
   const { hostname, pathname, username, password } = new URL(value);
   if (hostname === '') throw new BadSetting(`names no host, ${example}`);
   if (!/^\/[^/]+$/.test(pathname)) throw new BadSetting(`names no database, ${example}`);
+  // Part of a password, which would be told as if it were not.
+  if (pathname.includes('@'))
+    throw new BadSetting('has a password with a / that is not written %2F');
   if (/%(?![0-9a-f]{2})/i.test(username + password + pathname)) {
     throw new BadSetting('has a user, password or database with a % that is not written %25');
   }

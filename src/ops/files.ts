@@ -72,10 +72,18 @@ export function readMasterKey(file: string): Buffer {
   if (key === undefined) {
     throw new FileError(`${file} is no master key: it needs 64 hex digits or base64 of 32 bytes`);
   }
-  if (process.platform !== 'win32' && (statSync(file).mode & 0o077) !== 0) {
+  if (process.platform !== 'win32' && !isPrivate(statSync(file))) {
     throw new FileError(`${file} can be read by others; make it private with: chmod 600 ${file}`);
   }
   return key;
+}
+
+/**
+ * True for a file that nobody else may read. Where root owns it, its group may: so systemd and
+ * Kubernetes hand a secret to one who is not root, and only root says who is in the group.
+ */
+export function isPrivate({ uid, mode }: { readonly uid: number; readonly mode: number }): boolean {
+  return (mode & (uid === 0 ? 0o037 : 0o077)) === 0;
 }
 
 /** The data folder's master key; the first call makes it (mode 0600). */

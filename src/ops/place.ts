@@ -42,14 +42,22 @@ export function masterKeyOf({ data, masterKeyFile, masterKey }: Place): MasterKe
   return new MasterKey(readMasterKey(file));
 }
 
+/**
+ * What is noted under this name about the database, or noted now. It reads first, since a database that
+ * belongs to others may not take a write, and that is not what is wrong with it.
+ */
+export async function noted(store: Store, name: string, value: string): Promise<string> {
+  return (await store.meta(name)) ?? store.noteMeta(name, value);
+}
+
 /** A database belongs to the master key that was the first to open it. */
 export async function checkMasterKey(
   store: Store,
   database: string,
   masterKey: MasterKey,
 ): Promise<void> {
-  const noted = await store.noteMeta('master-key-check', masterKey.checkValue());
-  if (!masterKey.matches(noted)) throw otherMasterKey(database);
+  const check = await noted(store, 'master-key-check', masterKey.checkValue());
+  if (!masterKey.matches(check)) throw otherMasterKey(database);
 }
 
 export function otherMasterKey(database: string): StoreError {

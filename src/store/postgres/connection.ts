@@ -136,14 +136,16 @@ export async function drive<R>(queries: Queries, sql: Sql<R>): Promise<R> {
 
 /** A connection of its own; the caller ends it. @throws DatabaseFailure */
 export async function connect(config: pg.ClientConfig): Promise<pg.Client> {
-  const client = new pg.Client(config);
-  // A connection that is lost fails the query under way too, which tells of it.
-  client.on('error', () => {});
+  let client: pg.Client | undefined;
   try {
+    // Reads the files that the URL names, such as a CA's certificate.
+    client = new pg.Client(config);
+    // A connection that is lost fails the query under way too, which tells of it.
+    client.on('error', () => {});
     await client.connect();
     return client;
   } catch (error) {
-    client.end().catch(() => {});
+    client?.end().catch(() => {});
     throw neutral(error);
   }
 }

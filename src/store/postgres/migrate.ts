@@ -1,19 +1,24 @@
 /** Brings a PostgreSQL database to the program's version of the schema. */
 import { readdirSync, readFileSync } from 'node:fs';
-import pg from 'pg';
+import type pg from 'pg';
 import { StoreError } from '../store.ts';
+import { clientConfig, connect, lineOf, placeOf } from './connection.ts';
+import { refusalOf } from './refusals.ts';
+
+/** The oldest PostgreSQL that its makers still mend; all that we ask for came by 14. */
+export const VERSION_MIN = 15;
 
 /** The advisory lock that migrations are done under: `Prpk` in ASCII, as SQLite's application id. */
-const MIGRATION_LOCK = 0x5072706b;
-/** How long a server may take to answer a connection, in milliseconds. */
-const CONNECT_MS_MAX = 10_000;
+export const MIGRATION_LOCK = 0x5072706b;
+/** How long a migration waits for that lock, and for any of a table, in milliseconds. */
+const LOCK_MS_MAX = 60_000;
 
 interface Migration {
   readonly name: string;
   readonly sql: string;
 }
 
-function readMigrations(): Migration[] {
+export function readMigrations(): Migration[] {
   const folder = new URL('./migrations/', import.meta.url);
   const names = readdirSync(folder).filter((name) => /^\d{4}_.+\.sql$/.test(name));
   return names.sort().map((name, i) => {
@@ -23,62 +28,97 @@ function readMigrations(): Migration[] {
   });
 }
 
+/** The version of the schema that this program has. */
+export function knownVersion(): number {
+  return readMigrations().length;
+}
+
 /**
  * Applies the migrations that the database has not seen, all in one transaction and under a lock, so
- * that of nodes which start together one migrates and the others wait for it.
+ * that of nodes which start together one migrates and the others wait for it. Answers the version
+ * before and after.
  * Throws StoreError, in one line without the password, when the server does not take us, or the
  * database is another program's, newer than this one, or a migration fails.
  */
-export async function migrate(url: string): Promise<void> {
-  const { host, pathname } = new URL(url);
-  const place = `postgres://${host}${pathname}`;
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'propusk migrate',
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-  });
-  // A connection that is lost fails the query under way too, which tells of it.
-  client.on('error', () => {});
+export async function migrate(
+  url: string,
+  lockMsMax = LOCK_MS_MAX,
+): Promise<{ readonly from: number; readonly to: number }> {
+  let client: pg.Client | undefined;
   try {
-    await client.connect();
-    await migrateBy(client, place);
+    client = await connect(clientConfig({ url, statementMsMax: 0 }, 'migrate'));
+    return await migrateBy(client, placeOf(url), lockMsMax);
   } catch (error) {
-    if (error instanceof StoreError) throw error;
-    throw new StoreError(`${place} cannot be used: ${lineOf(error)}`, error);
+    throw refusalOf(url, error);
   } finally {
-    await client.end().catch(() => {});
+    await client?.end().catch(() => {});
   }
 }
 
-async function migrateBy(client: pg.Client, place: string): Promise<void> {
+async function migrateBy(client: pg.Client, place: string, lockMsMax: number) {
   const migrations = readMigrations();
   await client.query('BEGIN');
+  // Of the tables too, which a server of an older version may be using.
+  await client.query(`SET LOCAL lock_timeout = ${lockMsMax}`);
   await client.query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-  const version = await versionOf(client, place);
-  if (version > migrations.length) {
+  await checkServer(client, place);
+  const from = await versionOf(client, place);
+  if (from > migrations.length) {
     const known = `this propusk knows versions up to ${migrations.length}`;
     const advice = 'use a newer propusk, or another --database';
-    throw new StoreError(`${place} is at version ${version}, ${known}; ${advice}`);
+    throw new StoreError(`${place} is at version ${from}, ${known}; ${advice}`);
   }
-  for (const { name, sql } of migrations.slice(version)) {
-    await client.query(sql).catch((error: unknown) => {
-      throw new StoreError(`${place}: migration ${name} failed: ${lineOf(error)}`, error);
-    });
+  if (from < migrations.length) {
+    if (from === 0) await makeOurs(client);
+    for (const { name, sql } of migrations.slice(from)) {
+      await client.query(sql).catch((error: unknown) => {
+        throw new StoreError(`${place}: migration ${name} failed: ${lineOf(error)}`, error);
+      });
+    }
+    await client.query('UPDATE propusk_schema SET version = $1', [migrations.length]);
   }
-  await client.query('UPDATE propusk_schema SET version = $1', [migrations.length]);
+  await checkRights(client, place);
   await client.query('COMMIT');
+  return { from, to: migrations.length };
 }
 
-/** The version that the database is at; an empty one is made ours, at 0. */
-async function versionOf(client: pg.Client, place: string): Promise<number> {
+interface Facts {
+  readonly version: number;
+  readonly encoding: string;
+  readonly isStandby: number;
+  readonly readOnly: string;
+}
+
+/** Refuses what could not work later. */
+async function checkServer(client: pg.Client, place: string): Promise<void> {
+  const { rows } = await client.query<Facts>(
+    `SELECT CAST(current_setting('server_version_num') AS integer) AS version,
+      current_setting('server_encoding') AS encoding,
+      CAST(pg_is_in_recovery() AS integer) AS "isStandby",
+      current_setting('transaction_read_only') AS "readOnly"`,
+  );
+  const { version = 0, encoding = '', isStandby, readOnly } = rows[0] ?? {};
+  if (version < VERSION_MIN * 10_000) {
+    const major = Math.floor(version / 10_000);
+    throw new StoreError(`${place} is PostgreSQL ${major}; propusk needs ${VERSION_MIN} or newer`);
+  }
+  if (encoding !== 'UTF8') {
+    const advice = 'make one with: createdb --template=template0 --encoding=UTF8';
+    throw new StoreError(`${place} has the encoding ${encoding}, not UTF8; ${advice}`);
+  }
+  if (isStandby === 1) throw new StoreError(`${place} is on a standby; name the primary`);
+  if (readOnly === 'on') {
+    const advice = 'switch default_transaction_read_only off for its role and database';
+    throw new StoreError(`${place} can only be read; ${advice}`);
+  }
+}
+
+/** The version that the database is at; 0 for an empty one. Throws StoreError for one of others. */
+export async function versionOf(client: pg.Client, place: string): Promise<number> {
   const found = await client.query<{ name: string }>(
     'SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()',
   );
-  if (found.rows.length === 0) {
-    await client.query('CREATE TABLE propusk_schema (version integer NOT NULL)');
-    await client.query('INSERT INTO propusk_schema VALUES (0)');
-    return 0;
-  }
+  if (found.rows.length === 0) return 0;
   if (!found.rows.some(({ name }) => name === 'propusk_schema')) {
     throw new StoreError(`${place} is a PostgreSQL database, but not one of propusk`);
   }
@@ -86,9 +126,20 @@ async function versionOf(client: pg.Client, place: string): Promise<number> {
   return noted.rows[0]?.version ?? 0;
 }
 
-/** What an error says, in one line; one about several addresses says nothing by itself. */
-function lineOf(error: unknown): string {
-  const [first] = error instanceof AggregateError ? error.errors : [error];
-  const text = first instanceof Error ? first.message : String(first);
-  return text.replaceAll(/\s+/g, ' ');
+/** Who migrates is mostly who made the tables; a role that came later may have been given too little. */
+async function checkRights(client: pg.Client, place: string): Promise<void> {
+  const { rows } = await client.query<{ role: string; may: boolean }>(
+    `SELECT current_user AS role, has_table_privilege('audit', 'INSERT')
+      AND has_table_privilege('session', 'UPDATE') AND has_table_privilege('session', 'DELETE')
+      AND has_sequence_privilege('audit_sequence', 'USAGE') AS may`,
+  );
+  if (rows[0]?.may !== false) return;
+  const advice = 'let it own them, or GRANT ALL ON ALL TABLES and SEQUENCES IN SCHEMA to it';
+  throw new StoreError(`${place}: the role ${rows[0].role} may not write its tables; ${advice}`);
+}
+
+async function makeOurs(client: pg.Client): Promise<void> {
+  await client.query('CREATE TABLE IF NOT EXISTS propusk_schema (version integer NOT NULL)');
+  await client.query('DELETE FROM propusk_schema');
+  await client.query('INSERT INTO propusk_schema VALUES (0)');
 }

@@ -4,14 +4,17 @@ import pg from 'pg';
 import { type Clock, newId, systemClock, systemRandom } from '../../domain/clock.ts';
 import { Changes } from '../changes.ts';
 import { SqlStore, type SqlStoreOptions } from '../sql/sql-store.ts';
-import { type Store, StoreError } from '../store.ts';
-import { clientConfig, lineOf, placeOf } from './connection.ts';
+import type { Store } from '../store.ts';
+import { clientConfig } from './connection.ts';
 import { Feed } from './feed.ts';
 import { migrate } from './migrate.ts';
 import { PostgresReader } from './reader.ts';
+import { refusalOf } from './refusals.ts';
 import { PostgresRunner } from './runner.ts';
 
-const CONNECTIONS_MAX = 10;
+export const CONNECTIONS_MAX = 10;
+/** Of a server, beside those for reads: for writes, for notifications, and to ask for the fate of a COMMIT. */
+export const CONNECTIONS_MORE = 3;
 const STATEMENT_MS_MAX = 5_000;
 const STALENESS_MS_MAX = 1_000;
 
@@ -24,6 +27,8 @@ export interface PostgresOptions extends SqlStoreOptions {
   readonly connectionsMax?: number;
   /** What a statement may take, in milliseconds. */
   readonly statementMsMax?: number;
+  /** False where nobody needs to hear of what other processes change, as in a command. */
+  readonly follows?: boolean;
   /** From when on what was heard of other nodes is too old to rest on, in milliseconds. */
   readonly stalenessMsMax?: number;
   /** Hears how long after its change a change of another node was heard, in milliseconds. */
@@ -48,7 +53,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   const node = newId(systemRandom);
   const stalenessMsMax = options.stalenessMsMax ?? STALENESS_MS_MAX;
   try {
-    const feed = await Feed.open({
+    const feeding = {
       pool,
       listening: {
         ...clientConfig(connecting, 'feed'),
@@ -61,7 +66,8 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       clock: options.clock ?? systemClock,
       stalenessMsMax,
       onHeard: options.onHeard ?? (() => {}),
-    });
+    };
+    const feed = options.follows === false ? undefined : await Feed.open(feeding);
     const runner = new PostgresRunner({
       ...connecting,
       auditKey: options.auditKey,
@@ -70,6 +76,6 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     return new SqlStore({ changes, reader: new PostgresReader(pool, feed), runner, options });
   } catch (error) {
     await pool.end();
-    throw new StoreError(`${placeOf(url)} cannot be used: ${lineOf(error)}`, error);
+    throw refusalOf(url, error);
   }
 }

@@ -9,10 +9,10 @@ import type { Feed } from './feed.ts';
 export class PostgresReader implements Reader {
   readonly #pool: pg.Pool;
 
-  readonly #feed: Feed;
+  readonly #feed: Feed | undefined;
 
   /** Both are closed with it. */
-  constructor(pool: pg.Pool, feed: Feed) {
+  constructor(pool: pg.Pool, feed: Feed | undefined) {
     this.#pool = pool;
     this.#feed = feed;
   }
@@ -27,11 +27,11 @@ export class PostgresReader implements Reader {
   }
 
   isCurrent(): boolean {
-    return this.#feed.isCurrent();
+    return this.#feed?.isCurrent() ?? true;
   }
 
   async close(): Promise<void> {
-    await this.#feed.close();
+    await this.#feed?.close();
     await this.#pool.end();
   }
 }

@@ -5,11 +5,24 @@ import {
   type VerifyOptions,
   verifyAudit as verify,
 } from '../sql/audit-verify.ts';
+import { rows, type Sql } from '../sql/query.ts';
 import type { Connection } from './connection.ts';
 
 // Propusk makes neither: what one does would count as done by Propusk.
 const PROGRAMS_SQL =
   "SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name";
+
+/** Of the state that a transaction sees. */
+export function* verifyAll(
+  key: KeyObject,
+  options: Omit<VerifyOptions, 'programs'> = {},
+): Sql<AuditReport> {
+  const found = yield* rows<{ type: string; name: string }>(PROGRAMS_SQL);
+  const programs = found.map(
+    ({ type, name }) => `the database holds a ${type} ${name}, which Propusk did not make`,
+  );
+  return yield* verify(key, { ...options, programs });
+}
 
 /** On one snapshot. */
 export function verifyAudit(
@@ -17,10 +30,5 @@ export function verifyAudit(
   key: KeyObject,
   options: Omit<VerifyOptions, 'programs'> = {},
 ): AuditReport {
-  return db.snapshot(() => {
-    const programs = db
-      .all<{ type: string; name: string }>(PROGRAMS_SQL)
-      .map(({ type, name }) => `the database holds a ${type} ${name}, which Propusk did not make`);
-    return db.drive(verify(key, { ...options, programs }));
-  });
+  return db.snapshot(() => db.drive(verifyAll(key, options)));
 }

@@ -3,11 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import type { SealedPoint } from '../../domain/audit-chain.ts';
-import type { SealedSigningKey } from '../../domain/model.ts';
-import { readPoint } from '../sql/audit-points.ts';
 import type { AuditReport, VerifyOptions } from '../sql/audit-verify.ts';
-import { readMeta, readSigningKeys } from '../sql/reads.ts';
+import { type DatabaseReport, readReport } from '../sql/report.ts';
 import { StoreError } from '../store.ts';
 import { verifyAudit } from './audit-verify.ts';
 import { type Connection, openReader, openWriter, sqliteCode } from './connection.ts';
@@ -56,34 +53,15 @@ export function look<R>(file: string, read: (db: Connection) => R): R {
 }
 
 /** What a database says of itself. */
-export interface FileReport {
-  readonly mode: string | undefined;
-  readonly masterKeyCheck: string | undefined;
-  readonly signingKeys: readonly SealedSigningKey[];
-  /** Of the log's first chain, which in SQLite is the only one. */
-  readonly head: SealedPoint | undefined;
-  /** Of the newest audit entry. */
-  readonly newestAtMs: number | undefined;
-  /** The newest audit entry's; 0 when there is none. */
-  readonly newestSequence: number;
+export interface FileReport extends DatabaseReport {
   /** What SQLite's own check of the file found; none when it is sound. */
   readonly damages: readonly string[];
 }
 
 export function reportOf(db: Connection): FileReport {
   const check = db.all<{ quick_check: string }>('PRAGMA quick_check(5)');
-  const newest = db.get<{ atMs: number; sequence: number }>(
-    'SELECT at_ms AS atMs, sequence FROM audit ORDER BY sequence DESC LIMIT 1',
-  );
-  return {
-    mode: db.drive(readMeta('mode')),
-    masterKeyCheck: db.drive(readMeta('master-key-check')),
-    signingKeys: db.drive(readSigningKeys()),
-    head: db.drive(readPoint('head')),
-    newestAtMs: newest?.atMs,
-    newestSequence: newest?.sequence ?? 0,
-    damages: check.map((row) => row.quick_check).filter((text) => text !== 'ok'),
-  };
+  const damages = check.map((row) => row.quick_check).filter((text) => text !== 'ok');
+  return { ...db.drive(readReport()), damages };
 }
 
 /** See verifyAudit. */

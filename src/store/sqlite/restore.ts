@@ -10,44 +10,12 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { checkpointSeal, FIRST_CHAIN, isSealed } from '../../domain/audit-chain.ts';
 import type { AuditEntry } from '../../domain/model.ts';
-import { AuditLog } from '../sql/audit.ts';
-import { readPoint, readPoints } from '../sql/audit-points.ts';
-import { noteRevoked } from '../sql/sessions.ts';
-import type { RevokedSession } from '../store.ts';
+import { endAll } from '../sql/restoration.ts';
 import { type Connection, openWriter, sqliteCode } from './connection.ts';
 import { asStoreError, lockFile, prepareFile } from './file.ts';
 import { copyFile, drop, flush, flushFolder, publish } from './maintenance.ts';
 import { fileOf, setUp } from './sqlite.ts';
-
-/** Statements of a restoration; it may look at every session. */
-const RESTORE_SQL = {
-  activeSessions: `
-    SELECT id AS sessionId, expires_at_ms AS expiresAtMs FROM session
-    WHERE id > ? AND expires_at_ms > ? AND revoked_at_ms IS NULL ORDER BY id LIMIT ?`,
-  endSession: 'UPDATE session SET revoked_at_ms = ? WHERE id = ?',
-  dropSigningKeys: 'DELETE FROM signing_key',
-  // What an entry has made keeps its version, and no version comes twice.
-  newest: `
-    SELECT coalesce(max(sequence), 0) AS sequence FROM (
-      SELECT max(sequence) AS sequence FROM audit
-      UNION ALL SELECT max(version) FROM client UNION ALL SELECT max(version) FROM account
-      UNION ALL SELECT max(version) FROM plan UNION ALL SELECT max(version) FROM subscription
-      UNION ALL SELECT max(version) FROM api_key UNION ALL SELECT max(version) FROM operator)`,
-  unchain: `
-    UPDATE audit SET mac = NULL, chain = ${FIRST_CHAIN} WHERE mac IS NOT NULL OR chain <> ${FIRST_CHAIN}`,
-  dropUntoldSessions: `
-    DELETE FROM session WHERE id NOT IN
-      (SELECT substr(target, 9) FROM audit
-       WHERE action = 'session.create' AND target GLOB 'session:*')`,
-  dropPoints: 'DELETE FROM audit_point',
-  unbegun: `
-    INSERT INTO audit_point (name, writer, sequence, hash, mac) VALUES ('head', '', ?, '', '')`,
-} as const;
-
-/** Sessions that are revoked at a time. */
-const PAGE = 500;
 
 /** SQLite's codes of a database that is beyond use: CORRUPT and NOTADB. */
 const DAMAGES = new Set([11, 26]);
@@ -87,7 +55,7 @@ export async function restoreFile(
     setUp(draft);
     const db = openWriter(draft);
     const audit = judge(db, wasThere ? file : undefined);
-    const begunAfter = endAll(db, key, audit);
+    const begunAfter = endSessions(db, key, audit);
     db.exec('PRAGMA journal_mode = DELETE');
     db.close();
     const aside = wasThere ? keepAside(file, draft, audit.atMs) : undefined;
@@ -102,52 +70,11 @@ export async function restoreFile(
   }
 }
 
-function endAll(db: Connection, key: KeyObject, audit: AuditEntry): number | undefined {
+function endSessions(db: Connection, key: KeyObject, audit: AuditEntry): number | undefined {
   db.run('BEGIN IMMEDIATE');
-  const begunAfter = renewLog(db, key);
-  const log = new AuditLog(key);
-  const { actor, atMs, remoteAddress, target } = audit;
-  const revocation = { actor, atMs, remoteAddress, target, action: 'session.revoke', detail: {} };
-  let sessions = 0;
-  for (let afterId = ''; ; ) {
-    const page = db.all<RevokedSession>(RESTORE_SQL.activeSessions, afterId, atMs, PAGE);
-    for (const { sessionId } of page) db.run(RESTORE_SQL.endSession, atMs, sessionId);
-    db.drive(noteRevoked(log, revocation, page));
-    sessions += page.length;
-    if (page.length < PAGE) break;
-    afterId = page.at(-1)?.sessionId ?? '';
-  }
-  db.run(RESTORE_SQL.dropSigningKeys);
-  const anew = begunAfter === undefined ? {} : { begunAfter };
-  db.drive(log.append({ ...audit, detail: { ...audit.detail, sessions, ...anew } }));
-  db.drive(log.finish());
+  const begunAfter = db.drive(endAll({ key, audit }));
   db.run('COMMIT');
   return begunAfter;
-}
-
-/**
- * Makes a log that nothing can go on from one that begins anew with the next entry. What was in it stays,
- * without HMACs, as entries from before logs were chained do; a session that none of them tells of goes.
- * Answers after which entry it begins; undefined when it goes on, or never had begun.
- */
-function renewLog(db: Connection, key: KeyObject): number | undefined {
-  const head = db.drive(readPoint('head'));
-  const checkpoint = db.drive(readPoint('checkpoint'));
-  // This engine's logs have one chain; ends of another were put there.
-  const goesOn =
-    db.drive(readPoints()).length === 2 &&
-    head !== undefined &&
-    isSealed(key, 'head', head) &&
-    checkpoint?.writer === head.writer &&
-    checkpointSeal(key, checkpoint) !== undefined;
-  if (goesOn) return undefined;
-  const unchained = db.run(RESTORE_SQL.unchain);
-  if (head?.writer === '' && unchained === 0) return undefined;
-  const { sequence = 0 } = db.get<{ sequence: number }>(RESTORE_SQL.newest) ?? {};
-  db.run(RESTORE_SQL.dropUntoldSessions);
-  db.run(RESTORE_SQL.dropPoints);
-  db.run(RESTORE_SQL.unbegun, sequence);
-  return sequence;
 }
 
 /** Removes what a restoration that was cut short has left; what is there is the database itself. */
