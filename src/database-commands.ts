@@ -13,9 +13,11 @@ import { OPERATOR_LIFE_MS_MAX } from './domain/operator.ts';
 import { formatHead, readHeadFile, tellReport } from './ops/audit-report.ts';
 import { backUp, restore } from './ops/backup.ts';
 import { bootstrap } from './ops/bootstrap.ts';
+import { copy } from './ops/copy.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
 import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
+import { Progress } from './ops/progress.ts';
 import { readPoint } from './store/sql/audit.ts';
 import { readMeta } from './store/sql/reads.ts';
 import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
@@ -26,7 +28,8 @@ import { StoreError } from './store/store.ts';
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
+  /** A terminal, or not when that is left out. */
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
 /** A command done: what to say, and the exit code. */
@@ -47,7 +50,14 @@ interface DatabaseCommand {
   readonly example: string;
   readonly options?: readonly (readonly [flags: string, help: string, fallback?: string])[];
   readonly argument?: readonly [name: string, help: string];
-  run(place: PlaceSettings, flags: Flags, argument: string): Done | Promise<Done>;
+  /** One place of records when left out. */
+  readonly places?: 'two';
+  run(
+    place: PlaceSettings,
+    flags: Flags,
+    argument: string,
+    around: Surroundings,
+  ): Done | Promise<Done>;
 }
 
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
@@ -100,6 +110,24 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
     }),
   },
   {
+    words: 'copy',
+    summary: "move a stopped service's records from SQLite to PostgreSQL",
+    more:
+      'No server may be running on the SQLite database, which is only read. All is copied and checked,\n' +
+      'audit log included, or nothing. A password need not be written in --to: libpq finds it in PGPASSWORD\n' +
+      'or in ~/.pgpass, other parts in PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE.',
+    example:
+      'propusk copy --from sqlite:/var/lib/propusk/propusk.db ' +
+      '--to postgres://propusk@db.example.org/propusk --master-key-file master.key',
+    places: 'two',
+    options: [
+      ['--unverified', 'take it though its audit log does not verify'],
+      ['--quiet', 'do not tell how far it has come'],
+    ],
+    run: (place, { unverified, quiet }, _, { stderr }) =>
+      copy(place, unverified === true, new Progress(stderr, quiet === true, systemClock)),
+  },
+  {
     words: 'doctor',
     summary: 'look at the settings, the database, the clock, the keys and the disk',
     more: 'Changes nothing; a server may be running. Exits with 1 when something is bad.',
@@ -137,9 +165,10 @@ export function databaseCommand(
 async function run(
   { words, summary, more, example, argument, options = [], ...rest }: DatabaseCommand,
   args: readonly string[],
-  { env, stdout, stderr }: Surroundings,
+  around: Surroundings,
 ): Promise<number> {
-  const command = addPlaceOptions(new Command(`propusk ${words}`))
+  const { env, stdout, stderr } = around;
+  const command = addPlaceOptions(new Command(`propusk ${words}`), rest.places)
     .description(more === undefined ? `${summary}.` : `${summary}.\n${more}`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -161,7 +190,7 @@ async function run(
     out,
     notes = [],
     code = 0,
-  } = await forPeople(() => rest.run(place, flags, command.args[0] ?? ''));
+  } = await forPeople(() => rest.run(place, flags, command.args[0] ?? '', around));
   for (const line of notes) stderr.write(`${line}\n`);
   for (const line of out) stdout.write(`${line}\n`);
   return code;

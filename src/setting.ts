@@ -78,6 +78,21 @@ export function countersUrl(value: string): string {
   return value;
 }
 
+/**
+ * postgres:// of one database. What is wrong with it is told without it, since it may hold a password;
+ * what it leaves out is for libpq's variables, such as PGPASSWORD.
+ */
+export function postgresUrl(value: string): string {
+  const example = 'such as postgres://propusk@db.example.org/propusk';
+  if (!URL.canParse(value)) throw new BadSetting(`is not a URL, ${example}`);
+  const { protocol, hash } = new URL(value);
+  if (protocol !== 'postgres:' && protocol !== 'postgresql:') {
+    throw new BadSetting(`does not begin with postgres://; ${example}`);
+  }
+  if (hash !== '') throw new BadSetting('has a # in it; in a password it is written %23');
+  return value;
+}
+
 /** A duration, as whole seconds. */
 export function sessionTtl(value: string): number {
   const ms = parseDuration(value);

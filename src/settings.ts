@@ -11,6 +11,7 @@ import {
   network,
   orders,
   origin,
+  postgresUrl,
   retention,
   type Setting,
   sessionTtl,
@@ -266,4 +267,18 @@ export const SETTINGS = {
   writeQueueMax: limit('--write-queue-max <n>', 8192, 'writes that wait for the database'),
   grantsCachedMax: limit('--grants-cached-max <n>', 200_000, 'grants held in memory'),
   tokensCachedMax: limit('--tokens-cached-max <n>', 50_000, 'verified tokens held in memory'),
+};
+
+/** Of `propusk copy` alone. */
+export const COPY_SETTINGS = {
+  from: setting({
+    flags: '--from <url>',
+    help: 'the SQLite database of the stopped service, sqlite:PATH',
+    read: databaseUrl,
+  }),
+  to: setting({
+    flags: '--to <url>',
+    help: 'the PostgreSQL database, new and empty, postgres://USER@HOST/NAME; PGPASSWORD may have the password',
+    read: postgresUrl,
+  }),
 };

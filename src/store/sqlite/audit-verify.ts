@@ -1,6 +1,7 @@
 /** Verifies the audit log of an SQLite database; see ../sql/audit-verify.ts for how. */
 import type { KeyObject } from 'node:crypto';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
+import { watched } from '../sql/audit-progress.ts';
 import { type AuditReport, verifyAudit as verify } from '../sql/audit-verify.ts';
 import type { Connection } from './connection.ts';
 
@@ -8,12 +9,21 @@ import type { Connection } from './connection.ts';
 const PROGRAMS_SQL =
   "SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view') ORDER BY name";
 
-/** On one snapshot; `since` is a head that was exported before. */
-export function verifyAudit(db: Connection, key: KeyObject, since?: SealedPoint): AuditReport {
+/**
+ * On one snapshot.
+ * @param since a head that was exported before
+ * @param onChecked told of entries and resources as they are verified
+ */
+export function verifyAudit(
+  db: Connection,
+  key: KeyObject,
+  since?: SealedPoint,
+  onChecked: (count: number) => void = () => {},
+): AuditReport {
   return db.snapshot(() => {
     const programs = db
       .all<{ type: string; name: string }>(PROGRAMS_SQL)
       .map(({ type, name }) => `the database holds a ${type} ${name}, which Propusk did not make`);
-    return db.drive(verify(key, since, programs));
+    return db.drive(watched(verify(key, since, programs), onChecked));
   });
 }
