@@ -4,7 +4,9 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
+import pg from 'pg';
 import { placed, trade } from '../../src/store/contract-samples.ts';
+import { copyIn } from '../../src/store/postgres/copy-in.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
 import { Rest1Client } from '../clients/rest.ts';
 import { Trader } from '../orders.ts';
@@ -199,6 +201,25 @@ test('text that PostgreSQL does not keep is refused by table and id', async () =
     assert.ok(stderr.includes(told ?? ''), stderr);
     await assertEmpty(server, to);
   }
+});
+
+test('what cannot be read ends a COPY by its own error, and the connection goes on', async () => {
+  const client = new pg.Client({ connectionString: await server.database('chunks') });
+  await client.connect();
+  await client.query('CREATE TABLE one (id text PRIMARY KEY)');
+  const broken = new Error('the disk is gone');
+  function* failing(): Generator<Buffer> {
+    yield Buffer.from('a\n');
+    throw broken;
+  }
+  const sql = 'COPY one FROM STDIN';
+  await assert.rejects(copyIn(client, sql, failing()), (error) => error === broken);
+  const rows = [Buffer.from('a\nb\n'), Buffer.from('a\n')];
+  await assert.rejects(copyIn(client, sql, rows), { code: '23505', where: 'COPY one, line 3' });
+  await copyIn(client, sql, []);
+  await copyIn(client, sql, rows.slice(0, 1));
+  assert.deepEqual((await client.query('SELECT count(*)::int FROM one')).rows, [{ count: 2 }]);
+  await client.end();
 });
 
 /** Begins a copy whose way to the server is closed at these words. */

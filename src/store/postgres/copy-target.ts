@@ -108,10 +108,9 @@ export class CopyTarget {
     try {
       await copyIn(this.#client, `COPY "${name}" (${list}) FROM STDIN ENCODING 'UTF8'`, chunks);
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError)) throw this.#failure(error);
-      const [, line] = /^COPY \S+, line (\d+)/.exec(error.where ?? '') ?? [];
+      const line = refusedLine(error);
       if (line === undefined) throw this.#failure(error);
-      throw new RowRefused(name, Number(line), error.message, error);
+      throw new RowRefused(name, line, lineOf(error), error);
     }
   }
 
@@ -197,6 +196,14 @@ export class CopyTarget {
     if (error instanceof StoreError) return error;
     return new StoreError(`${this.place} failed, and nothing was copied: ${lineOf(error)}`, error);
   }
+}
+
+/** The line of a COPY whose values the server does not take; undefined where that is not what failed. */
+function refusedLine(error: unknown): number | undefined {
+  // Classes of SQLSTATE: what cannot be a value, and what may not be one.
+  if (!(error instanceof pg.DatabaseError) || !/^2[23]/.test(error.code ?? '')) return undefined;
+  const [, line] = /^COPY \S+, line (\d+)/.exec(error.where ?? '') ?? [];
+  return line === undefined ? undefined : Number(line);
 }
 
 /** Every table and every column has one on the other side: what has none would be lost unseen. */

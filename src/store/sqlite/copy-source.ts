@@ -73,8 +73,19 @@ export class CopySource {
     return this.#ask(() => verifyAudit(this.#db, key, undefined, onChecked));
   }
 
-  /** The table's rows in the order of their keys, as text that COPY reads; bytes are as they are kept. */
-  *chunks({ name }: CopiedTable): Generator<Chunk> {
+  /**
+   * The table's rows in the order of their keys, as text that COPY reads; bytes are as they are kept.
+   * @throws StoreError, between any two of them
+   */
+  *chunks(table: CopiedTable): Generator<Chunk> {
+    try {
+      yield* this.#chunks(table);
+    } catch (error) {
+      throw asStoreError(this.file, error);
+    }
+  }
+
+  *#chunks({ name }: CopiedTable): Generator<Chunk> {
     const columns = columnsOf(this.#db, name);
     const line = columns.map(escaped).join(` || char(9) || `);
     const sql = `SELECT CAST(${line} || char(10) AS BLOB) AS line FROM "${name}" ORDER BY ${keyOf(columns)}`;
