@@ -4,7 +4,6 @@ import type { Quotas } from './counters/quotas.ts';
 import type { Clock, Random } from './domain/clock.ts';
 import type { MasterKey } from './domain/master-key.ts';
 import type { Markets } from './domain/mic.ts';
-import type { TokenReader } from './domain/token.ts';
 import { AccountService } from './gen/propusk/admin/v1/account_service_pb.js';
 import { AuditService } from './gen/propusk/admin/v1/audit_service_pb.js';
 import { ClientService } from './gen/propusk/admin/v1/client_service_pb.js';
@@ -17,6 +16,7 @@ import { StatusService } from './gen/propusk/admin/v1/status_service_pb.js';
 import { SubscriptionService } from './gen/propusk/admin/v1/subscription_service_pb.js';
 import { UsageService } from './gen/propusk/admin/v1/usage_service_pb.js';
 import type { Grants } from './grants/grants.ts';
+import type { Tokens } from './grants/shared-tokens.ts';
 import { type Registration, register } from './pipeline/call.ts';
 import { accountService } from './service/admin/account.ts';
 import { auditService } from './service/admin/audit.ts';
@@ -45,7 +45,7 @@ export interface AdministrationParts {
   readonly quotas: Quotas;
   /** The methods that have a limit. */
   readonly limitedMethods: readonly string[];
-  readonly reader: TokenReader;
+  readonly reader: Tokens;
   readonly grants: Grants;
   readonly markets: Markets;
   readonly version: string;

@@ -186,12 +186,15 @@ test('a copy needs two places, and tells what is wrong with one without its pass
     return assert.fail('it was taken');
   };
   const from = 'sqlite:a.db';
-  for (const to of ['postgres://u:p%23@h:5433/db?sslmode=require', 'postgresql:///db']) {
+  for (const to of ['postgres://u:p%23@h:5433/db?sslmode=require', 'postgresql://h/db']) {
     const { database, ...read } = place([`--from=${from}`], { PROPUSK_TO: to });
     assert.deepEqual([read.from, read.to, database], [from, to, undefined]);
   }
   // What other commands take is none of its business.
-  assert.equal(place([`--from=${from}`, '--to=postgres://h'], { PROPUSK_DATABASE: '' }).from, from);
+  assert.equal(
+    place([`--from=${from}`, '--to=postgres://h/db'], { PROPUSK_DATABASE: '' }).from,
+    from,
+  );
   assert.deepEqual(
     told(() => place([])).map((line) => line.slice(0, 20)),
     ['--from is missing: t', '--to is missing: the'],
@@ -206,7 +209,7 @@ test('a copy needs two places, and tells what is wrong with one without its pass
     assert.doesNotMatch(line, /hunter2/);
   }
   assert.match(
-    told(() => place(['--from=postgres://h', '--to=postgres://h']))[0] ?? '',
+    told(() => place(['--from=postgres://h/db', '--to=sqlite:a.db']))[0] ?? '',
     /^--from: /,
   );
 });

@@ -3,8 +3,8 @@
  * with all the others that are bad, never alone.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { BadSetting, type Mode, type Setting } from './setting.ts';
-import { COPY_SETTINGS, SETTINGS } from './settings.ts';
+import { BadSetting, type Mode, postgresUrl, type Setting, sqliteUrl } from './setting.ts';
+import { SETTINGS } from './settings.ts';
 
 type Settings = typeof SETTINGS;
 type ValueOf<S> = S extends { repeatable: true; read: (text: string) => infer T }
@@ -167,6 +167,20 @@ export type PlaceSettings = Pick<Config, 'data' | 'database' | 'masterKeyFile' |
   readonly from: string | undefined;
   readonly to: string | undefined;
 };
+
+/** Of `propusk copy` alone. */
+const COPY_SETTINGS = {
+  from: {
+    flags: '--from <url>',
+    help: 'the SQLite database of the stopped service, sqlite:PATH',
+    read: sqliteUrl,
+  },
+  to: {
+    flags: '--to <url>',
+    help: 'the PostgreSQL database, new and empty, postgres://USER@HOST/NAME; PGPASSWORD may have the password',
+    read: postgresUrl,
+  },
+} satisfies Readonly<Record<string, Setting<unknown>>>;
 
 const PLACE: readonly Row[] = [
   ['data', SETTINGS.data],

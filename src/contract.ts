@@ -22,7 +22,8 @@ import { SimulationService } from './gen/propusk/simulation/v1/simulation_servic
 import { Admission } from './grants/admission.ts';
 import { Grants } from './grants/grants.ts';
 import { Operators } from './grants/operators.ts';
-import { openSigningKeys } from './ops/signing-keys.ts';
+import { SharedTokens } from './grants/shared-tokens.ts';
+import { openSigningKeys, readSigningKeys } from './ops/signing-keys.ts';
 import { Access } from './pipeline/access.ts';
 import { type Admit, admitter } from './pipeline/admit.ts';
 import { Authenticator } from './pipeline/authenticate.ts';
@@ -149,7 +150,11 @@ export async function makeContract(config: Config, parts: ContractParts): Promis
   const { store, masterKey, clock, random, extraServices, markets, rules } = parts;
   const signingKeys = await openSigningKeys(store, masterKey, clock, random);
   const grants = await Grants.follow({ store, clock, grantsCachedMax: config.grantsCachedMax });
-  const reader = new TokenReader(signingKeys);
+  const reader = new SharedTokens({
+    reader: new TokenReader(signingKeys),
+    readKeys: () => readSigningKeys(store, masterKey),
+    clock,
+  });
   const { tokensCachedMax, sessionTtlSeconds, addressCallsMax } = config;
   const admission = new Admission({ reader, grants, store, masterKey, clock, tokensCachedMax });
   const [signingKey] = signingKeys;

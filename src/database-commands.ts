@@ -18,7 +18,7 @@ import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
 import { checkMasterKey, databaseOf, masterKeyOf, otherMasterKey } from './ops/place.ts';
 import { Progress } from './ops/progress.ts';
-import { readPoint } from './store/sql/audit.ts';
+import { readHeads } from './store/sql/audit-points.ts';
 import { readMeta } from './store/sql/reads.ts';
 import { look, migrateFile, verifyFile } from './store/sqlite/maintenance.ts';
 import { fileOf, openSqlite } from './store/sqlite/sqlite.ts';
@@ -114,8 +114,8 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
     summary: "move a stopped service's records from SQLite to PostgreSQL",
     more:
       'No server may be running on the SQLite database, which is only read. All is copied and checked,\n' +
-      'audit log included, or nothing. A password need not be written in --to: libpq finds it in PGPASSWORD\n' +
-      'or in ~/.pgpass, other parts in PGHOST, PGPORT, PGUSER, PGDATABASE and PGSSLMODE.',
+      'audit log included, or nothing. Where --to has no password it is taken from PGPASSWORD or ~/.pgpass;\n' +
+      'PROPUSK_TO may hold all of it. In an argument others on the machine may see it.',
     example:
       'propusk copy --from sqlite:/var/lib/propusk/propusk.db ' +
       '--to postgres://propusk@db.example.org/propusk --master-key-file master.key',
@@ -147,6 +147,7 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
   {
     words: 'audit head',
     summary: "print the audit log's head, to be kept elsewhere",
+    more: 'A log that several servers write has several: a line for each.',
     example: `propusk audit head ${PRODUCTION} > /mnt/elsewhere/head.json`,
     run: runHead,
   },
@@ -251,11 +252,11 @@ function runDoctor(place: PlaceSettings): Done {
 }
 
 function runVerify(place: PlaceSettings, { since }: Flags): Done {
-  const head = since === undefined ? undefined : readHeadFile(String(since));
+  const heads = since === undefined ? [] : readHeadFile(String(since));
   const masterKey = masterKeyOf(place);
   const file = fileOf(databaseOf(place));
   if (isOfAnotherKey(file, masterKey)) throw otherMasterKey(file);
-  const report = verifyFile(file, masterKey.auditKey, head);
+  const report = verifyFile(file, masterKey.auditKey, { since: heads });
   return { out: tellReport(report), code: report.faults.length > 0 ? EXIT_BAD : 0 };
 }
 
@@ -265,16 +266,16 @@ function isOfAnotherKey(file: string, masterKey: MasterKey): boolean {
     const check = db.drive(readMeta('master-key-check'));
     if (check === undefined || masterKey.matches(check)) return false;
     // Or that was changed, and the log is ours.
-    const head = db.drive(readPoint('head'));
-    return head === undefined || !isSealed(masterKey.auditKey, 'head', head);
+    const heads = db.drive(readHeads());
+    return !heads.some((head) => isSealed(masterKey.auditKey, 'head', head));
   });
 }
 
 function runHead(place: PlaceSettings): Done {
   const file = fileOf(databaseOf(place));
-  const head = look(file, (db) => db.drive(readPoint('head')));
-  if (head === undefined || head.writer === '') {
+  const heads = look(file, (db) => db.drive(readHeads()));
+  if (heads.length === 0) {
     throw new FileError(`${file} has no audit entry yet, so there is no head`);
   }
-  return { out: [formatHead(head)] };
+  return { out: heads.map(formatHead) };
 }

@@ -18,12 +18,12 @@ import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey, readNeeded } from './ops/files.ts';
 import { readMarkets } from './ops/markets.ts';
-import { checkMasterKey, databaseOf } from './ops/place.ts';
+import { checkMasterKey, databaseOf, nameOfDatabase } from './ops/place.ts';
 import { retainAudit } from './ops/retention.ts';
 import type { Registration } from './pipeline/call.ts';
 import type { Log } from './pipeline/log.ts';
 import { Metrics } from './pipeline/metrics.ts';
-import { openSqlite } from './store/sqlite/sqlite.ts';
+import { openStore } from './store/open.ts';
 import { type Store, StoreError } from './store/store.ts';
 
 /** What a server is made of that is not a setting; tests choose their own. */
@@ -43,7 +43,7 @@ export interface Server extends Ports {
   readonly demoKeys: readonly DemoKey[];
   /** Of an owner, in dev; undefined in serve. */
   readonly operatorToken: string | undefined;
-  /** Where the records are, as the settings name it. */
+  /** Where the records are, as the settings name it, without a password. */
   readonly database: string;
   readonly store: Store;
 }
@@ -76,13 +76,18 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
   const markets = readMarkets(config.mics);
   const { services: rules } = openRules(config.authzRules);
   const tls = await openTls(config, clock);
-  const database = databaseOf(config);
+  const database = nameOfDatabase(databaseOf(config));
   const metrics = new Metrics();
-  const store = await openSqlite(database, {
+  const store = await openStore(databaseOf(config), {
     exclusive: true,
     auditKey: masterKey.auditKey,
     writeQueueMax: config.writeQueueMax,
+    connectionsMax: config.databaseConnectionsMax,
+    statementMsMax: config.databaseStatementMsMax,
+    stalenessMsMax: config.stalenessMsMax,
     onCommit: metrics.committed,
+    onHeard: metrics.heard,
+    clock,
   });
   try {
     await checkDatabase(store, database, config, masterKey);

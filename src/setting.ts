@@ -51,10 +51,22 @@ export function address(value: string): Address {
   return { host, port: Number(port) };
 }
 
-/** sqlite:PATH. */
+/**
+ * sqlite:PATH, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE` with libpq's options behind `?`. What is
+ * wrong with it is told without it, since it may hold a password.
+ */
 export function databaseUrl(value: string): string {
   if (/^sqlite:.+/.test(value)) return value;
-  throw new BadSetting(`"${value}" is not a database URL, such as sqlite:data/propusk.db`);
+  const example = 'such as sqlite:data/propusk.db or postgres://propusk@db.example/propusk';
+  if (!/^postgres(ql)?:/.test(value)) throw new BadSetting(`is not a database URL, ${example}`);
+  if (!URL.canParse(value)) throw new BadSetting(`is not a URL, ${example}`);
+  const { hostname, pathname, username, password } = new URL(value);
+  if (hostname === '') throw new BadSetting(`names no host, ${example}`);
+  if (!/^\/[^/]+$/.test(pathname)) throw new BadSetting(`names no database, ${example}`);
+  if (/%(?![0-9a-f]{2})/i.test(username + password + pathname)) {
+    throw new BadSetting('has a user, password or database with a % that is not written %25');
+  }
+  return value;
 }
 
 /**
@@ -78,19 +90,16 @@ export function countersUrl(value: string): string {
   return value;
 }
 
-/**
- * postgres:// of one database. What is wrong with it is told without it, since it may hold a password;
- * what it leaves out is for libpq's variables, such as PGPASSWORD.
- */
+/** A databaseUrl that is one of SQLite. */
+export function sqliteUrl(value: string): string {
+  if (databaseUrl(value).startsWith('sqlite:')) return value;
+  throw new BadSetting('is no SQLite database, such as sqlite:data/propusk.db');
+}
+
+/** A databaseUrl that is one of PostgreSQL. */
 export function postgresUrl(value: string): string {
-  const example = 'such as postgres://propusk@db.example.org/propusk';
-  if (!URL.canParse(value)) throw new BadSetting(`is not a URL, ${example}`);
-  const { protocol, hash } = new URL(value);
-  if (protocol !== 'postgres:' && protocol !== 'postgresql:') {
-    throw new BadSetting(`does not begin with postgres://; ${example}`);
-  }
-  if (hash !== '') throw new BadSetting('has a # in it; in a password it is written %23');
-  return value;
+  if (!databaseUrl(value).startsWith('sqlite:')) return value;
+  throw new BadSetting('is no PostgreSQL database, such as postgres://propusk@db.example/propusk');
 }
 
 /** A duration, as whole seconds. */

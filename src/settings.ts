@@ -11,7 +11,6 @@ import {
   network,
   orders,
   origin,
-  postgresUrl,
   retention,
   type Setting,
   sessionTtl,
@@ -49,7 +48,7 @@ export const SETTINGS = {
   }),
   database: setting({
     flags: '--database <url>',
-    help: 'sqlite:PATH or sqlite::memory: (dev: sqlite:<data>/propusk.db)',
+    help: 'sqlite:PATH, sqlite::memory:, or postgres:// for several nodes (dev: sqlite:<data>/propusk.db)',
     read: databaseUrl,
   }),
   counters: setting({
@@ -265,20 +264,21 @@ export const SETTINGS = {
   ),
   drainMsMax: limit('--drain-ms-max <n>', 20_000, 'after SIGTERM, time for calls to finish'),
   writeQueueMax: limit('--write-queue-max <n>', 8192, 'writes that wait for the database'),
+  databaseConnectionsMax: limit(
+    '--database-connections-max <n>',
+    10,
+    'connections to PostgreSQL for reads; three more are for all else',
+  ),
+  databaseStatementMsMax: limit(
+    '--database-statement-ms-max <n>',
+    5000,
+    'time for PostgreSQL to do one statement',
+  ),
+  stalenessMsMax: limit(
+    '--staleness-ms-max <n>',
+    1000,
+    'age of what was heard of other nodes from which on PostgreSQL is asked at each call',
+  ),
   grantsCachedMax: limit('--grants-cached-max <n>', 200_000, 'grants held in memory'),
   tokensCachedMax: limit('--tokens-cached-max <n>', 50_000, 'verified tokens held in memory'),
-};
-
-/** Of `propusk copy` alone. */
-export const COPY_SETTINGS = {
-  from: setting({
-    flags: '--from <url>',
-    help: 'the SQLite database of the stopped service, sqlite:PATH',
-    read: databaseUrl,
-  }),
-  to: setting({
-    flags: '--to <url>',
-    help: 'the PostgreSQL database, new and empty, postgres://USER@HOST/NAME; PGPASSWORD may have the password',
-    read: postgresUrl,
-  }),
 };

@@ -100,7 +100,8 @@ export class AdministeredServer implements AsyncDisposable {
   }
 }
 
-function fourOf(port: number | undefined): Four {
+/** Clients of a port of this machine. */
+export function fourOf(port: number | undefined): Four {
   const authority = `127.0.0.1:${port}`;
   return new Four({ authority, url: `http://${authority}` });
 }

@@ -293,9 +293,19 @@ test('the head and the verification speak by exit code as well', async () => {
   const { folder } = await usedFolder();
   const on = onFolder(folder);
   const head = path.join(folder, 'head.json');
-  writeFileSync(head, (await on('audit head')).out);
-  assert.equal((await on(`audit verify --since ${head}`)).code, 0);
-  writeFileSync(head, '{"sequence": 5}');
+  const { out: line } = await on('audit head');
+  const { chain, ...old } = JSON.parse(line);
+  assert.equal(chain, 1);
+  // As it is printed, as it once was, laid out anew, and several of them.
+  for (const text of [line, JSON.stringify(old), JSON.stringify(old, null, 2), line + line]) {
+    writeFileSync(head, text);
+    assert.equal((await on(`audit verify --since ${head}`)).code, 0, text);
+  }
+  writeFileSync(head, `${line}${JSON.stringify({ ...old, chain: 2 })}\n`);
+  const missing = await on(`audit verify --since ${head}`);
+  assert.equal(missing.code, 1);
+  assert.match(missing.out, /:\n {2}chain 2, whose head was given, is missing\n$/);
+  writeFileSync(head, `${line}{"sequence": 5}`);
   assert.match(await refusal(on(`audit verify --since ${head}`)), /holds no head as propusk/);
   assert.match(await refusal(on('audit verify --since none.json')), /head .* cannot be read/);
   // Another key is told at once, and not as tampering with every entry.

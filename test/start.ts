@@ -7,6 +7,7 @@ import path from 'node:path';
 import pino from 'pino';
 import { type Config, readCommandLine } from '../src/config.ts';
 import { type Server, type Surroundings, start, surroundings } from '../src/main.ts';
+import { enginesOf } from './engines.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
 
@@ -65,8 +66,9 @@ export async function startHere(
   const folder = temporaryFolder();
   const log: string[] = [];
   const fixed = ['--data', folder, '--log-level', 'debug', '--drain-notice-ms', '20', ...ANY_LAG];
+  const engines = await enginesOf(folder);
   const begin = async (port: number) => {
-    const config = configOf(['dev', '--listen', `127.0.0.1:${port}`, ...fixed, ...args]);
+    const config = configOf(['dev', '--listen', `127.0.0.1:${port}`, ...fixed, ...args], engines);
     const kept = pino({ level: config.logLevel, base: null }, { write: (line) => log.push(line) });
     return start(config, { ...surroundings(config), log: kept, ...change });
   };
@@ -96,6 +98,13 @@ export async function startHere(
 /** The master key of servers that `startServe` makes. */
 export const SERVE_MASTER_KEY = 'ab'.repeat(32);
 
+/** The variables of a new database for `serve`. */
+async function serveEngines(): Promise<Record<string, string>> {
+  const folder = temporaryFolder();
+  const own = { PROPUSK_DATABASE: `sqlite:${path.join(folder, 'propusk.db')}` };
+  return { ...own, ...(await enginesOf(folder)) };
+}
+
 /** Starts `propusk serve` in this process, on free ports and a new database without a key in it. */
 export function startServe(...args: readonly string[]): Promise<Server> {
   return startServeWith({}, ...args);
@@ -106,11 +115,18 @@ export async function startServeWith(
   change: Partial<Surroundings>,
   ...args: readonly string[]
 ): Promise<Server> {
-  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
-  const database = `--database=sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
-  const fixed = [...listen, database, '--drain-notice-ms=20', ...ANY_LAG];
-  const config = configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY });
+  const config = serveConfig(await serveEngines(), ...args);
   return start(config, { ...surroundings(config), ...change });
+}
+
+/**
+ * The settings of `propusk serve` on free ports.
+ * @param env more variables, such as PROPUSK_DATABASE
+ */
+export function serveConfig(env: Record<string, string>, ...args: readonly string[]): Config {
+  const listen = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--log-level=silent'];
+  const fixed = [...listen, '--drain-notice-ms=20', ...ANY_LAG];
+  return configOf(['serve', ...fixed, ...args], { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, ...env });
 }
 
 /** A server in a process of its own. */
@@ -209,8 +225,7 @@ export interface ServeInChild extends AsyncDisposable {
  * @param change more variables, or others
  */
 export async function startServeApart(change: Record<string, string> = {}): Promise<ServeInChild> {
-  const database = `sqlite:${path.join(temporaryFolder(), 'propusk.db')}`;
-  const own = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, PROPUSK_DATABASE: database };
+  const own = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, ...(await serveEngines()) };
   const env = { ...own, ...change };
   const ports = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--drain-notice-ms=20'];
   const started = await startApart(['serve', ...ports], env, /\/metrics\n/);
@@ -233,7 +248,8 @@ export async function startDev(
 ): Promise<InChild> {
   const folder = options.folder ?? temporaryFolder();
   const args = ['dev', '--listen', '127.0.0.1:0', '--data', folder, ...(options.args ?? [])];
-  const { child, output, stop } = await startApart(args, options.env ?? {}, /Ctrl\+C/);
+  const env = { ...(await enginesOf(folder)), ...options.env };
+  const { child, output, stop } = await startApart(args, env, /Ctrl\+C/);
   const url = /(https?:\/\/\S+)\n/.exec(output.stdout)?.[1] ?? '';
   const port = Number(new URL(url).port);
   return {

@@ -9,18 +9,21 @@ import type { AuditEntry } from './model.ts';
 /** Names the version of the key and of what is HMACed. */
 const VERSION = '1';
 
-/** A place in a log: after the entry with this sequence. */
+/** The chain of a log that has one; others are numbered from there on. */
+export const FIRST_CHAIN = 1;
+
+/** A place in a chain: after the entry with this sequence. */
 export interface ChainPoint {
-  /** Who writes the log; drawn at random when it begins. */
+  /** Who writes the chain; drawn at random when it begins. */
   readonly writer: string;
   /** 0: before the first entry. */
   readonly sequence: number;
-  /** The entry's HMAC; at the log's beginning, that of the writer. */
+  /** The entry's HMAC; at the chain's beginning, that of the writer. */
   readonly hash: string;
 }
 
-/** Which point it is, so that none passes for another. */
-export type PointName = 'head' | 'checkpoint';
+/** Which point it is, so that none passes for another. The register is that of the whole log. */
+export type PointName = 'head' | 'checkpoint' | 'register';
 
 /**
  * What a point is sealed as. A `whole` checkpoint is one after which the log tells of every resource
@@ -31,6 +34,12 @@ export type SealName = PointName | 'whole';
 /** A point that only the holder of the key could name. */
 export interface SealedPoint extends ChainPoint {
   readonly mac: string;
+}
+
+/** A chain of a log, by which no other passes for it. */
+export interface Chain {
+  readonly chain: number;
+  readonly writer: string;
 }
 
 /** An entry as it is HMACed: its detail as the text that is kept. */
@@ -47,6 +56,16 @@ export function chainStart(key: KeyObject, writer: string, sequence: number): Ch
 /** True where a log begins there, and nothing of its chain was pruned. */
 export function isChainStart(key: KeyObject, { writer, sequence, hash }: ChainPoint): boolean {
   return isSame(hash, chainStart(key, writer, sequence).hash);
+}
+
+/**
+ * Which chains a log has, for a point that is sealed as its register: none is removed, added or takes
+ * another's number unseen. Its writer is that of the first of them, its sequence how many there are.
+ */
+export function registerOf(key: KeyObject, chains: readonly Chain[]): ChainPoint {
+  const content = chains.flatMap(({ chain, writer }) => [chain, writer]);
+  const writer = chains[0]?.writer ?? '';
+  return { writer, sequence: chains.length, hash: macOf(key, 'chains', content) };
 }
 
 /** The HMAC of an entry that follows the one with the HMAC `previous`. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Claims, type SigningKey, signToken, TokenReader } from './token.ts';
+import { type Claims, newSigningKeyId, type SigningKey, signToken, TokenReader } from './token.ts';
 
 function newKey(id: string): SigningKey {
   return { id, key: createSecretKey(randomBytes(32)) };
@@ -108,4 +108,32 @@ test('instants that no Timestamp can say are not genuine', () => {
       'TOKEN_MALFORMED',
     );
   }
+});
+
+test('a reader tells a key of ours that it does not know from what is none of ours', () => {
+  const young = newKey(newSigningKeyId(randomBytes));
+  const own = new TokenReader([KEY]);
+  const token = signToken(CLAIMS, young);
+  assert.ok(own.isOfUnknownKey(token));
+  for (const other of [
+    ...[
+      '',
+      'x',
+      '.',
+      token.slice(1),
+      `A${token}`,
+      token.replace('eyJ', 'eyK'),
+      token.replace('.', 'A.'),
+    ],
+    ...[KEY, newKey('k2'), newKey('ABCDEF012345'), newKey('0123456789ab"')].map((key) =>
+      signToken(CLAIMS, key),
+    ),
+    `${Buffer.from('{"alg":"none","typ":"JWT","kid":"0123456789ab"}').toString('base64url')}.e30.`,
+  ]) {
+    assert.equal(own.isOfUnknownKey(other), false, other);
+  }
+  own.add([young]);
+  assert.equal(own.isOfUnknownKey(token), false);
+  assert.deepEqual(own.read(token), CLAIMS);
+  assert.deepEqual(own.read(signToken(CLAIMS, KEY)), CLAIMS);
 });

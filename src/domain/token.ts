@@ -7,6 +7,7 @@
  * trailing data, or base64url that is not canonical.
  */
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import type { Random } from './clock.ts';
 
 const ISSUER = 'propusk';
 /** Characters; ours have some 330. Longer ones are refused before any work is spent on them. */
@@ -30,6 +31,14 @@ export interface SigningKey {
   readonly key: KeyObject;
 }
 
+/** What an id of a signing key looks like. */
+const KEY_ID = /^[0-9a-f]{12}$/;
+
+/** A new id for a signing key. */
+export function newSigningKeyId(random: Random): string {
+  return random(6).toString('hex');
+}
+
 /** Why a token is not genuine; for the log alone. */
 export type TokenFlaw = 'TOKEN_EMPTY' | 'TOKEN_MALFORMED' | 'TOKEN_FORGED';
 
@@ -39,6 +48,14 @@ function base64url(text: string): string {
 
 function headerOf(keyId: string): string {
   return base64url(JSON.stringify({ alg: 'HS256', typ: 'JWT', kid: keyId }));
+}
+
+const HEADER_LENGTH = headerOf('0'.repeat(12)).length;
+
+/** The id of the key that a header names; empty where it is none that we would give. */
+function keyIdOf(header: string): string {
+  const end = Buffer.from(header, 'base64url').toString('latin1').slice(-14, -2);
+  return KEY_ID.test(end) ? end : '';
 }
 
 function payloadOf(claims: Claims): string {
@@ -87,10 +104,22 @@ function isInstant(value: unknown): value is number {
 /** Reads tokens that any of its keys signed. It does not look at the time. */
 export class TokenReader {
   /** By the only header that each key's tokens have. */
-  readonly #keys: ReadonlyMap<string, KeyObject>;
+  readonly #keys = new Map<string, KeyObject>();
 
   constructor(keys: Iterable<SigningKey>) {
-    this.#keys = new Map([...keys].map(({ id, key }) => [headerOf(id), key]));
+    this.add(keys);
+  }
+
+  /** From now on it reads what these signed, too. */
+  add(keys: Iterable<SigningKey>): void {
+    for (const { id, key } of keys) this.#keys.set(headerOf(id), key);
+  }
+
+  /** Whether the token says that it was signed by a key of ours that is not known here. */
+  isOfUnknownKey(token: string): boolean {
+    const header = token.slice(0, token.indexOf('.'));
+    if (header.length !== HEADER_LENGTH || this.#keys.has(header)) return false;
+    return header === headerOf(keyIdOf(header));
   }
 
   /** The claims of a genuine token, else what is wrong with it. */

@@ -5,9 +5,11 @@ import type { Grant } from '../domain/grant.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import { refuseSecret } from '../domain/secret.ts';
 import { isSourceAllowed } from '../domain/source-networks.ts';
-import type { Claims, TokenReader } from '../domain/token.ts';
+import type { Claims, TokenFlaw } from '../domain/token.ts';
 import type { Store } from '../store/store.ts';
 import type { Grants } from './grants.ts';
+import type { SessionOf } from './revoked-sessions.ts';
+import type { Tokens } from './shared-tokens.ts';
 
 /** Who calls. */
 export interface Caller {
@@ -17,7 +19,7 @@ export interface Caller {
 }
 
 export interface AdmissionOptions {
-  readonly reader: TokenReader;
+  readonly reader: Tokens;
   readonly grants: Grants;
   readonly store: Store;
   readonly masterKey: MasterKey;
@@ -45,7 +47,9 @@ export class Admission {
    * @throws AppError TOKEN_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
   ofToken(token: string): Caller | Promise<Caller> {
-    return this.ofGenuine(this.claimsOf(token));
+    const claims = this.claimsOf(token);
+    if (claims instanceof Promise) return claims.then((found) => this.ofGenuine(found));
+    return this.ofGenuine(claims);
   }
 
   /**
@@ -54,7 +58,7 @@ export class Admission {
    * @throws AppError TOKEN_INVALID
    */
   ofGenuine(claims: Claims): Caller | Promise<Caller> {
-    const held = this.#options.grants.of(claims.keyId);
+    const held = this.#options.grants.of(claims.keyId, claims);
     // After the wait: what happened meanwhile counts.
     if (held instanceof Promise) return held.then((grant) => this.#callerInTime(claims, grant));
     return this.#callerInTime(claims, held);
@@ -65,7 +69,7 @@ export class Admission {
    * @throws AppError TOKEN_INVALID
    */
   async ofClaims(claims: Claims): Promise<Caller> {
-    const held = this.#options.grants.of(claims.keyId);
+    const held = this.#options.grants.of(claims.keyId, claims);
     return this.#callerOf(claims, held instanceof Promise ? await held : held);
   }
 
@@ -77,13 +81,14 @@ export class Admission {
   /**
    * Whose secret this is.
    * @param from the address that it is shown from
+   * @param session that the secret opened, where it is to be looked at afterwards
    * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
-  async ofSecret(secret: string, from: string): Promise<Caller> {
+  async ofSecret(secret: string, from: string, session?: SessionOf): Promise<Caller> {
     const { store, clock } = this.#options;
     const keyId = await store.keyIdOfSecret(this.macOf(secret), clock.now());
     if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
-    const grant = await this.ofKey(keyId);
+    const grant = await this.ofKey(keyId, session);
     if (!isSourceAllowed(grant.sourceNetworks, from)) throw refuseSecret('SOURCE_NOT_ALLOWED');
     return { claims: undefined, grant };
   }
@@ -92,8 +97,8 @@ export class Admission {
    * What a key that signed in before may do now.
    * @throws AppError SECRET_INVALID when it works no more
    */
-  async ofKey(keyId: string): Promise<Grant> {
-    const grant = await this.#options.grants.of(keyId);
+  async ofKey(keyId: string, session?: SessionOf): Promise<Grant> {
+    const grant = await this.#options.grants.of(keyId, session);
     if (grant === undefined) throw refuseSecret('KEY_UNKNOWN', knownKeyOf(keyId, grant));
     if (grant.refusal !== null) throw refuseSecret(grant.refusal, grant);
     return grant;
@@ -114,17 +119,23 @@ export class Admission {
   }
 
   /**
-   * What a genuine token says, also one that is not good any more.
+   * What a genuine token says, also one that is not good any more. No promise where its signing key is
+   * known here.
    * @throws AppError TOKEN_INVALID
    */
-  claimsOf(token: string): Claims {
+  claimsOf(token: string): Claims | Promise<Claims> {
     const known = this.#genuine.get(token);
     if (known !== undefined) {
       this.lookups.hits++;
       return known;
     }
     this.lookups.misses++;
-    const claims = this.#options.reader.read(token);
+    const read = this.#options.reader.read(token);
+    if (read instanceof Promise) return read.then((found) => this.#remember(token, found));
+    return this.#remember(token, read);
+  }
+
+  #remember(token: string, claims: Claims | TokenFlaw): Claims {
     if (typeof claims === 'string') throw refuseToken(claims);
     if (this.#genuine.size >= this.#options.tokensCachedMax) {
       const oldest = this.#oldest.next().value;

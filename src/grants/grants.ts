@@ -1,13 +1,23 @@
 /**
  * What keys may do, held in memory and dropped when it changes: by the store's change events, and
- * at the next instant at which it changes by itself.
+ * at the next instant at which it changes by itself. It is trusted only while the store is current.
+ *
+ * Why no grant is older than what was announced, nor than the call where the store is not current:
+ * - A look-up sees all that was announced before it began. What is announced while it is under way
+ *   counts the generation and has it begin anew; what is announced afterwards drops what it brought.
+ *   So what was looked up while the store was not current may be held: whatever it missed is
+ *   announced, or `everything` is, before the store is current again.
+ * - A look-up that began before a call is shared with it only where the store is current when it is
+ *   done, too: then nothing older than a moment can be missing in it.
  */
 import type { Clock } from '../domain/clock.ts';
 import { type Grant, grantOf } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
+import { RevokedSessions, type SessionOf } from './revoked-sessions.ts';
 import { SharedPermissions } from './shared-permissions.ts';
+import { Vigil } from './vigil.ts';
 import { Watchers } from './watchers.ts';
 
 export interface GrantsOptions {
@@ -32,9 +42,10 @@ export class Grants {
   readonly #permissions = new SharedPermissions();
   readonly #keysOfClient = new Map<string, Set<string>>();
   readonly #watchers = new Watchers();
-  /** Ends of revoked sessions that would otherwise still live, by session. */
-  readonly #revokedSessions = new Map<string, number>();
-  #sweepAtSize = 1024;
+  readonly #vigil = new Vigil(() => this.isCurrent());
+  readonly #revoked: RevokedSessions;
+  /** Revoked sessions are being read anew. */
+  #isReading = false;
   /** Counts changes, so that a look-up under way cannot bring back what a change has dropped. */
   #generation = 0;
 
@@ -42,39 +53,48 @@ export class Grants {
     this.#store = store;
     this.#clock = clock;
     this.#max = grantsCachedMax;
+    this.#revoked = new RevokedSessions(store, clock);
   }
 
   /** Starts to follow the store. */
   static async follow(options: GrantsOptions): Promise<Grants> {
     const grants = new Grants(options);
     options.store.subscribe((change) => grants.#apply(change));
-    for (const revoked of await options.store.revokedSessions(options.clock.now())) {
-      grants.#revokedSessions.set(revoked.sessionId, revoked.expiresAtMs);
-    }
+    await grants.#revoked.read();
     return grants;
   }
 
   /** How often a grant was held when it was asked for, and how often not. */
   readonly lookups = { hits: 0, misses: 0 };
 
-  /** What the key may do now; undefined when there is no such key. No promise when it is held. */
-  of(keyId: string): Grant | undefined | Promise<Grant | undefined> {
+  /** Whether what is held is trusted now; else each look asks the store. */
+  isCurrent(): boolean {
+    return this.#store.isCurrent() && this.#revoked.isComplete;
+  }
+
+  /**
+   * What the key may do now; undefined when there is no such key. No promise when it is held.
+   * @param session looked up as well, for `isSessionRevoked`, where what is held does not tell
+   * @throws AppError UNAVAILABLE where the store has to be asked and cannot answer
+   */
+  of(keyId: string, session?: SessionOf): Grant | undefined | Promise<Grant | undefined> {
+    if (!this.#isTrusted(session)) {
+      this.lookups.misses++;
+      if (!this.#revoked.isComplete) void this.#readRevoked();
+      return this.#load(keyId, session);
+    }
     const held = this.#byKey.get(keyId);
     if (held !== undefined && this.#clock.now() < held.changesAtMs) {
       this.lookups.hits++;
       return held;
     }
     this.lookups.misses++;
-    let loading = this.#loading.get(keyId);
-    if (loading === undefined) {
-      loading = this.#load(keyId).finally(() => this.#loading.delete(keyId));
-      this.#loading.set(keyId, loading);
-    }
-    return loading;
+    return this.#loadShared(keyId, session);
   }
 
+  /** Whether the session was revoked, as far as is known: all that there is behind `of`. */
   isSessionRevoked(sessionId: string): boolean {
-    return this.#revokedSessions.has(sessionId);
+    return this.#revoked.has(sessionId);
   }
 
   /** Calls `listener` at each change of the key, its client or the session; the result ends it. */
@@ -89,10 +109,38 @@ export class Grants {
     return lookAgain(this.#clock, (listener) => this.watch(watched, listener), looker);
   }
 
-  async #load(keyId: string): Promise<Grant | undefined> {
+  /**
+   * The same for who tells others and takes silence for a yes: looks every second as well while what
+   * is held is not trusted.
+   */
+  attendClosely(watched: Watched, looker: Looker): () => void {
+    const listen = (listener: () => void) => {
+      const ends = [this.watch(watched, listener), this.#vigil.keep(listener)];
+      return () => ends.forEach((end) => void end());
+    };
+    return lookAgain(this.#clock, listen, looker);
+  }
+
+  #isTrusted(session: SessionOf | undefined): boolean {
+    return this.#store.isCurrent() && (session === undefined || this.#revoked.isKnown(session));
+  }
+
+  async #loadShared(keyId: string, session?: SessionOf): Promise<Grant | undefined> {
+    let loading = this.#loading.get(keyId);
+    if (loading === undefined) {
+      loading = this.#load(keyId).finally(() => this.#loading.delete(keyId));
+      this.#loading.set(keyId, loading);
+    }
+    const grant = await loading;
+    // It may have begun before this call, and have taken its time.
+    return this.#isTrusted(session) ? grant : this.#load(keyId, session);
+  }
+
+  async #load(keyId: string, session?: SessionOf): Promise<Grant | undefined> {
     for (;;) {
       const generation = this.#generation;
-      const holdings = await this.#store.holdings(keyId);
+      const asked = session && this.#revoked.ask(session);
+      const [holdings] = await Promise.all([this.#store.holdings(keyId), asked]);
       if (generation !== this.#generation) continue;
       if (holdings === undefined) return undefined;
       const found = grantOf(holdings, this.#clock.now());
@@ -125,8 +173,12 @@ export class Grants {
   #apply(change: Change): void {
     // What became of an order or an operator changes nothing about what a key may do.
     if (change.kind === 'orders' || change.kind === 'operator') return;
+    if (change.kind === 'everything') {
+      this.#doubtAll();
+      return;
+    }
     if (change.kind === 'session-revoked') {
-      this.#noteRevoked(change.sessionId, change.expiresAtMs);
+      this.#revoked.note(change.sessionId, change.expiresAtMs);
       this.#watchers.tell(`session:${change.sessionId}`);
       return;
     }
@@ -134,19 +186,35 @@ export class Grants {
     if (change.kind === 'key') {
       this.#drop(change.keyId);
       this.#watchers.tell(`key:${change.keyId}`);
-    } else {
+    } else if (change.kind === 'client') {
       for (const keyId of [...(this.#keysOfClient.get(change.clientId) ?? [])]) this.#drop(keyId);
       this.#watchers.tell(`client:${change.clientId}`);
     }
   }
 
-  #noteRevoked(sessionId: string, expiresAtMs: number): void {
-    this.#revokedSessions.set(sessionId, expiresAtMs);
-    if (this.#revokedSessions.size < this.#sweepAtSize) return;
-    const now = this.#clock.now();
-    for (const [id, end] of this.#revokedSessions) {
-      if (end <= now) this.#revokedSessions.delete(id);
+  #doubtAll(): void {
+    this.#generation++;
+    this.#byKey.clear();
+    this.#keysOfClient.clear();
+    this.#revoked.doubt();
+    void this.#readRevoked();
+  }
+
+  /**
+   * Reads anew which sessions were revoked; then all who watch look again. Until it is done, each session
+   * is asked about; where it fails, the next call has it tried again, and hears itself what is wrong.
+   */
+  async #readRevoked(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      await this.#revoked.read();
+    } catch {
+      return;
+    } finally {
+      this.#isReading = false;
     }
-    this.#sweepAtSize = Math.max(1024, this.#revokedSessions.size * 2);
+    if (this.#revoked.isComplete) this.#watchers.tellAll();
+    else await this.#readRevoked();
   }
 }

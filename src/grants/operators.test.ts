@@ -16,7 +16,12 @@ function operatorWith(id: string, change: Partial<Operator> = {}): Stored<Operat
 /** Operators over a store that the test decides, and that counts how often it is asked. */
 function make(cachedMax?: number) {
   const records = new Map<string, Stored<Operator>>();
-  const state = { nowMs: 1_000_000, asked: 0, wait: Promise.resolve() as Promise<unknown> };
+  const state = {
+    nowMs: 1_000_000,
+    asked: 0,
+    wait: Promise.resolve() as Promise<unknown>,
+    isCurrent: true,
+  };
   let announce: (change: Change) => void = () => {};
   const store = {
     operatorIdOfToken: async (mac: string) => {
@@ -31,6 +36,7 @@ function make(cachedMax?: number) {
     subscribe: (listener: typeof announce) => {
       announce = listener;
     },
+    isCurrent: () => state.isCurrent,
   } as never;
   const masterKey = { macOfSecret: (token: string) => `mac of ${token}` } as never;
   const clock = { now: () => state.nowMs };
@@ -43,7 +49,11 @@ function make(cachedMax?: number) {
     announce({ kind: 'operator', operatorId: id });
   };
   const find = async (token: string) => operators.ofMac(operators.macOf(token));
-  return { operators, state, put, find, announce: (change: Change) => announce(change) };
+  /** Elsewhere, so that nobody tells of it. */
+  const putSilently = (id: string, change: Partial<Operator>) =>
+    records.set(id, operatorWith(id, change));
+  const tell = (change: Change) => announce(change);
+  return { operators, state, put, putSilently, find, announce: tell };
 }
 
 async function refusalOf(work: Promise<unknown>): Promise<string | undefined> {
@@ -149,4 +159,45 @@ test('who attends looks when the instant comes that the last look told', async (
   });
   await again.promise;
   end();
+});
+
+test('while the store is not current it is asked with each call', async () => {
+  const { operators, state, put, putSilently, find } = make();
+  put('a');
+  await find('a');
+  state.isCurrent = false;
+  assert.equal(operators.isCurrent(), false);
+  putSilently('a', { revokedAtMs: 1 });
+  assert.equal(await refusalOf(find('a')), 'OPERATOR_REVOKED');
+  putSilently('a', {});
+  for (let i = 0; i < 3; i++) await find('a');
+  assert.equal(state.asked, 5);
+  state.isCurrent = true;
+  assert.ok(!(operators.ofMac('mac of a') instanceof Promise));
+});
+
+test('when anything may have changed, nothing is held, and all who attend look again', async () => {
+  const { operators, state, put, putSilently, find, announce } = make();
+  put('a');
+  put('b');
+  const disk = Promise.withResolvers<void>();
+  await find('a');
+  let looks = 0;
+  const look = async () => {
+    looks++;
+    return EVER;
+  };
+  const ends = ['a', 'b'].map((id) =>
+    operators.attend(operatorWith(id), { look, failed: () => assert.fail('it looked in vain') }),
+  );
+  state.wait = disk.promise;
+  const found = find('b');
+  await new Promise(setImmediate);
+  for (const id of ['a', 'b']) putSilently(id, { revokedAtMs: 1 });
+  announce({ kind: 'everything' });
+  disk.resolve();
+  assert.equal(await refusalOf(found), 'OPERATOR_REVOKED');
+  assert.equal(await refusalOf(find('a')), 'OPERATOR_REVOKED');
+  assert.equal(looks, 4);
+  for (const end of ends) end();
 });

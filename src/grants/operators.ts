@@ -47,8 +47,13 @@ export class Operators {
    * @throws AppError OPERATOR_TOKEN_INVALID, the same whatever is wrong; the log's reason tells
    */
   ofMac(tokenMac: string): Stored<Operator> | Promise<Stored<Operator>> {
-    const held = this.#byMac.get(tokenMac);
+    const held = this.isCurrent() ? this.#byMac.get(tokenMac) : undefined;
     return held === undefined ? this.#load(tokenMac) : this.#good(held);
+  }
+
+  /** Whether what is held is trusted now; else each look asks the store. */
+  isCurrent(): boolean {
+    return this.#options.store.isCurrent();
   }
 
   /** Looks at once, and again whenever what the operator may do may have changed; the result ends it. */
@@ -100,6 +105,12 @@ export class Operators {
   }
 
   #apply(change: Change): void {
+    if (change.kind === 'everything') {
+      this.#generation++;
+      this.#macOfId.clear();
+      this.#byMac.clear();
+      this.#watchers.tellAll();
+    }
     if (change.kind !== 'operator') return;
     this.#generation++;
     this.#drop(change.operatorId);

@@ -17,6 +17,12 @@ export class Watchers {
     };
   }
 
+  /** Tells everybody, each once. */
+  tellAll(): void {
+    const listeners = new Set([...this.#byName.values()].flatMap((watching) => [...watching]));
+    for (const listener of listeners) listener();
+  }
+
   tell(name: string): void {
     for (const listener of [...(this.#byName.get(name) ?? [])]) listener();
   }

@@ -1,36 +1,45 @@
-/** The audit log's head as people keep it elsewhere, and what a verification found, in words. */
-import type { SealedPoint } from '../domain/audit-chain.ts';
+/** The audit log's heads as people keep them elsewhere, and what a verification found, in words. */
+import { FIRST_CHAIN } from '../domain/audit-chain.ts';
+import type { ChainHead } from '../store/sql/audit-points.ts';
 import type { AuditReport } from '../store/sql/audit-verify.ts';
 import { FileError, readNeeded } from './files.ts';
 
-/** One line of JSON. */
-export function formatHead({ writer, sequence, hash, mac }: SealedPoint): string {
-  return JSON.stringify({ writer, sequence, hash, mac });
+/** One line of JSON for the head of each chain. */
+export function formatHead({ chain, writer, sequence, hash, mac }: ChainHead): string {
+  return JSON.stringify({ chain, writer, sequence, hash, mac });
 }
 
-/** Reads what formatHead wrote; throws FileError when the file holds something else. */
-export function readHeadFile(file: string): SealedPoint {
+/** Reads lines that formatHead wrote; throws FileError when the file holds something else. */
+export function readHeadFile(file: string): ChainHead[] {
   const text = readNeeded(file, 'the head of the audit log');
-  const head = parseHead(text);
-  if (head === undefined) {
-    throw new FileError(`${file} holds no head as propusk audit head writes it`);
-  }
-  return head;
+  // One alone may have been laid out in several lines.
+  const only = parseHead(text);
+  if (only !== undefined) return [only];
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const head = parseHead(line);
+      if (head !== undefined) return head;
+      throw new FileError(`${file} holds no head as propusk audit head writes it`);
+    });
 }
 
-function parseHead(text: string): SealedPoint | undefined {
-  let value: Partial<Record<keyof SealedPoint, unknown>> | null;
+function parseHead(text: string): ChainHead | undefined {
+  let value: Partial<Record<keyof ChainHead, unknown>> | null;
   try {
     value = JSON.parse(text);
   } catch {
     return undefined;
   }
-  const { writer, sequence, hash, mac } = value ?? {};
+  // Logs once had one chain alone, and their heads did not say which.
+  const { chain = FIRST_CHAIN, writer, sequence, hash, mac } = value ?? {};
   if (typeof writer !== 'string' || typeof hash !== 'string' || typeof mac !== 'string') {
     return undefined;
   }
   if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence)) return undefined;
-  return { writer, sequence, hash, mac };
+  if (typeof chain !== 'number' || !Number.isSafeInteger(chain)) return undefined;
+  return { chain, writer, sequence, hash, mac };
 }
 
 /** What was found, a line each. */
@@ -40,15 +49,19 @@ export function tellReport({
   unchained,
   untold,
   checkpoint,
-  head,
+  heads,
 }: AuditReport): string[] {
   if (faults.length > 0) {
     return ['the audit log does NOT verify:', ...faults.map((fault) => `  ${fault}`)];
   }
   const lines: string[] = [];
-  if (head === undefined) lines.push('the audit log has no chained entry yet');
-  else if (entries === 0) lines.push(`the audit log verifies: it is empty after ${checkpoint}`);
-  else lines.push(`the audit log verifies: entries ${checkpoint + 1} to ${head.sequence}`);
+  const end = Math.max(0, ...heads.map(({ sequence }) => sequence));
+  if (heads.length === 0) lines.push('the audit log has no chained entry yet');
+  else if (heads.length > 1) {
+    const what = `${entries} entries in ${heads.length} chains, after ${checkpoint} and up to ${end}`;
+    lines.push(`the audit log verifies: ${what}`);
+  } else if (entries === 0) lines.push(`the audit log verifies: it is empty after ${checkpoint}`);
+  else lines.push(`the audit log verifies: entries ${checkpoint + 1} to ${end}`);
   if (unchained > 0) {
     lines.push(`${unchained} older entries are not chained: nothing is known about them`);
   }

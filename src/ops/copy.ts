@@ -65,6 +65,7 @@ export async function copy(move: Move, isUnverified: boolean, progress: Progress
       await copyRows(source, target, progress);
       await target.settle(source.tables);
       await compare({ source, target, report, masterKey, progress });
+      if (report.heads.length > 0) await target.register(masterKey.auditKey);
       goPastStopping();
       await target.commit();
       return tell(source, target, report);

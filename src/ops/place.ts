@@ -1,6 +1,8 @@
 /** Where a command finds the database and the master key that it belongs to. */
 import path from 'node:path';
 import { MasterKey, parseMasterKey } from '../domain/master-key.ts';
+import { isPostgres } from '../store/open.ts';
+import { placeOf } from '../store/postgres/connection.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { FileError, isThere, readMasterKey } from './files.ts';
 
@@ -16,6 +18,11 @@ export interface Place {
 
 export function databaseOf({ data, database }: Place): string {
   return database ?? `sqlite:${path.join(data, 'propusk.db')}`;
+}
+
+/** The database as people may see it. */
+export function nameOfDatabase(url: string): string {
+  return isPostgres(url) ? placeOf(url) : url;
 }
 
 /**

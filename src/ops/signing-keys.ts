@@ -2,7 +2,7 @@
 import { createSecretKey } from 'node:crypto';
 import type { Clock, Random } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
-import type { SigningKey } from '../domain/token.ts';
+import { newSigningKeyId, type SigningKey } from '../domain/token.ts';
 import type { Store } from '../store/store.ts';
 
 const SIGNING_KEY_BYTES = 32;
@@ -11,16 +11,27 @@ function label(id: string): string {
   return `signing-key:${id}`;
 }
 
-/** All signing keys, the one that signs first. */
+/** All signing keys that there are now, the newest first. */
+export async function readSigningKeys(store: Store, masterKey: MasterKey): Promise<SigningKey[]> {
+  return (await store.signingKeys()).map(({ id, sealed }) => ({
+    id,
+    key: createSecretKey(masterKey.open(sealed, label(id))),
+  }));
+}
+
+/**
+ * All signing keys, the one that signs first. Nodes that start on an empty database at the same moment
+ * make one each; each asks for the other's when it first sees a token of it.
+ */
 export async function openSigningKeys(
   store: Store,
   masterKey: MasterKey,
   clock: Clock,
   random: Random,
 ): Promise<[SigningKey, ...SigningKey[]]> {
-  let rows = await store.signingKeys();
-  if (rows.length === 0) {
-    const id = random(6).toString('hex');
+  let keys = await readSigningKeys(store, masterKey);
+  if (keys.length === 0) {
+    const id = newSigningKeyId(random);
     const sealed = masterKey.seal(random(SIGNING_KEY_BYTES), label(id), random);
     const atMs = clock.now();
     await store.addSigningKey(
@@ -34,12 +45,8 @@ export async function openSigningKeys(
         detail: {},
       },
     );
-    rows = await store.signingKeys();
+    keys = await readSigningKeys(store, masterKey);
   }
-  const keys = rows.map(({ id, sealed }) => ({
-    id,
-    key: createSecretKey(masterKey.open(sealed, label(id))),
-  }));
   const [first, ...rest] = keys;
   if (first === undefined) throw new Error('the store kept no signing key');
   return [first, ...rest];

@@ -51,8 +51,10 @@ export class Access {
   }
 
   #watch(call: Call, claims: Claims, check: () => Promise<Caller>): void {
+    const { grants } = this.#options;
+    call.beforeAnswer = () => (grants.isCurrent() ? undefined : check());
     // At once, too: for what changed since the check.
-    const end = this.#options.grants.attend(claims, {
+    const end = grants.attend(claims, {
       look: async () => (await check()).grant.changesAtMs,
       failed: (error) => call.end(asAppError(error)),
     });

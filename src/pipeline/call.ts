@@ -58,6 +58,11 @@ export class Call {
   access: AccessTo | undefined;
   /** The operator who calls; undefined where the contract asks for none, and until it is known. */
   operator: Operator | undefined;
+  /**
+   * Looks before each answer of a stream whether its caller may still have it, where nobody would tell;
+   * rejects with the AppError that ends the call. No promise where somebody would.
+   */
+  beforeAnswer: (() => undefined | Promise<unknown>) | undefined;
   /** The caller's limit and what is left of it; sent with every answer, also one of trailers only. */
   quotaHeaders: readonly Metadata[] = [];
   /** Sent before the first message. */

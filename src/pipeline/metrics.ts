@@ -15,6 +15,8 @@ import { isOverload } from './shed.ts';
 const DURATION_BUCKETS = [
   ...[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 ];
+/** Seconds; a node is to hear of another's change within a quarter of one. */
+const LAG_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 10];
 const BATCH_BUCKETS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
 /** Hears of every call. */
@@ -92,6 +94,12 @@ export class Metrics implements Observer {
     buckets: BATCH_BUCKETS,
     registers: [this.#registry],
   });
+  readonly #lag = new Histogram({
+    name: 'propusk_change_lag_seconds',
+    help: 'From a change by another node to when this one heard of it.',
+    buckets: LAG_BUCKETS,
+    registers: [this.#registry],
+  });
   readonly #series = new Map<DescMethod | undefined, Map<Protocol, Series>>();
 
   constructor() {
@@ -108,6 +116,9 @@ export class Metrics implements Observer {
 
   /** Counts the writes of one commit. */
   readonly committed = (writes: number): void => this.#batches.observe(writes);
+
+  /** Counts a change by another node, so many milliseconds old. */
+  readonly heard = (lagMs: number): void => this.#lag.observe(lagMs / 1000);
 
   /** Shows what others keep. */
   show(sources: Sources): void {

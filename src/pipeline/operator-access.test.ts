@@ -26,6 +26,7 @@ function make() {
       return find(mac)?.id;
     },
     get: async (_kind: string, id: string) => operators.get(id),
+    isCurrent: () => true,
     subscribe: (listener: typeof announce) => {
       announce = listener;
     },

@@ -82,7 +82,9 @@ export class OperatorAccess {
     };
     call.operator = await look();
     if (method.methodKind === 'unary') return;
-    const end = this.#options.operators.attend(before, {
+    const { operators } = this.#options;
+    call.beforeAnswer = () => (operators.isCurrent() ? undefined : look());
+    const end = operators.attend(before, {
       look: async () => (await look()).expiresAtMs ?? Number.POSITIVE_INFINITY,
       failed: (error) => call.end(asAppError(error)),
     });

@@ -260,6 +260,8 @@ async function sendAll(call: Call, exchange: Exchange, answers: AsyncIterable<Me
     for (;;) {
       const next = await untilEnd(call, iterator.next());
       if (next.done === true) return;
+      const looked = call.beforeAnswer?.();
+      if (looked !== undefined) await untilEnd(call, looked);
       const room = exchange.write(next.value, call);
       if (room !== undefined) await untilEnd(call, room);
     }

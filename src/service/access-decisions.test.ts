@@ -36,7 +36,7 @@ function make() {
     return () => listeners.delete(listener);
   };
   const grants = {
-    attend: (_watched: unknown, looker: Parameters<typeof lookAgain>[2]) =>
+    attendClosely: (_watched: unknown, looker: Parameters<typeof lookAgain>[2]) =>
       lookAgain({ now: () => 0 }, listen, looker),
   } as never as Grants;
   const change = async (accounts: string[]) => {

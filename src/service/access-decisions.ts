@@ -82,7 +82,7 @@ export class Decisions {
    * @throws AppError UNAVAILABLE where that cannot be known; it is then no refusal
    */
   async of(asked: Asked): Promise<Decision> {
-    const claims = this.#claimsOf(asked.token);
+    const claims = await this.#claimsOf(asked.token);
     if (claims === undefined) return NOT_GENUINE;
     const refused = { claims, permission: undefined };
     let grant: Grant;
@@ -108,12 +108,12 @@ export class Decisions {
    * @throws AppError what ended the call, or UNAVAILABLE where what holds cannot be known
    */
   async *follow(asked: Asked, call: Call): AsyncGenerator<Decision, void> {
-    const claims = this.#claimsOf(asked.token);
+    const claims = await this.#claimsOf(asked.token);
     if (claims === undefined) return yield NOT_GENUINE;
     const bell = new Bell();
     let newest: Decision | undefined;
     let failure: { readonly error: unknown } | undefined;
-    const end = this.#grants.attend(claims, {
+    const end = this.#grants.attendClosely(claims, {
       look: async () => {
         newest = await this.of(asked);
         bell.ring();
@@ -141,9 +141,9 @@ export class Decisions {
     }
   }
 
-  #claimsOf(token: string): Claims | undefined {
+  async #claimsOf(token: string): Promise<Claims | undefined> {
     try {
-      return this.#admission.claimsOf(token);
+      return await this.#admission.claimsOf(token);
     } catch (error) {
       if (tokenFaultOf(error) === '') throw error;
       return undefined;

@@ -160,7 +160,8 @@ class Sessions {
   /** The secret as well: it may have been replaced, or may not be used from there any more. */
   async #checkStillGood({ secret }: SignIn, claims: Claims, call: Call): Promise<Grant> {
     const { admission, grants } = this.#options;
-    const { grant } = await admission.ofSecret(secret, call.head.remoteAddress);
+    const { remoteAddress } = call.head;
+    const { grant } = await admission.ofSecret(secret, remoteAddress, claims);
     if (grants.isSessionRevoked(claims.sessionId)) throw refuseSecret('SESSION_REVOKED');
     return grant;
   }

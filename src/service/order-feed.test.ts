@@ -89,3 +89,14 @@ test('the end of the call ends it, also while it waits', async () => {
   const late = feed.after(0, 'a', call, rows.of('a')).next();
   await assert.rejects(late, reason);
 });
+
+test('when anything may have changed, all look', async () => {
+  const { rows, feed, call } = make();
+  const others = ['a', 'b'].map((id) => feed.after(0, id, call, rows.of(id)).next());
+  for (let i = 0; i < 5; i++) await nextTurn();
+  assert.equal(rows.looks, 2);
+  rows.rows.push({ accountId: 'b', sequence: 1 });
+  rows.changes.announce([{ kind: 'everything' }]);
+  assert.deepEqual((await others[1])?.value, [{ accountId: 'b', sequence: 1 }]);
+  assert.equal(rows.looks, 4);
+});

@@ -20,8 +20,11 @@ export class OrderFeed {
   /** Starts to follow the store. */
   constructor(store: Pick<Store, 'subscribe'>) {
     store.subscribe((change) => {
-      if (change.kind !== 'orders') return;
-      for (const bell of this.#bells.get(change.accountId) ?? []) bell.ring();
+      if (change.kind === 'orders') {
+        for (const bell of this.#bells.get(change.accountId) ?? []) bell.ring();
+      } else if (change.kind === 'everything') {
+        for (const bells of this.#bells.values()) for (const bell of bells) bell.ring();
+      }
     });
   }
 

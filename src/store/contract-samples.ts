@@ -57,14 +57,9 @@ export function puts<K extends ResourceKind>(
   return values.map((value) => ({ kind, id: value.id, action: 'put', expect: 'any', value }));
 }
 
-/** Puts records in place, all of them or none. */
-export function put(
-  store: Store,
-  records: Records,
-  by: ChangeBy = BY,
-  request?: RequestRecord,
-): Promise<ChangeOutcome> {
-  const changes: ResourceChange[] = [
+/** The same for records of all kinds, in the order in which they name each other. */
+export function putsOf(records: Records): ResourceChange[] {
+  return [
     ...puts('client', records.clients),
     ...puts('account', records.accounts),
     ...puts('plan', records.plans),
@@ -72,7 +67,16 @@ export function put(
     ...puts('key', records.keys),
     ...puts('operator', records.operators),
   ];
-  return store.change(changes, by, request);
+}
+
+/** Puts records in place, all of them or none. */
+export function put(
+  store: Store,
+  records: Records,
+  by: ChangeBy = BY,
+  request?: RequestRecord,
+): Promise<ChangeOutcome> {
+  return store.change(putsOf(records), by, request);
 }
 
 export function operator(id: string, more: Partial<Operator> = {}): Operator {

@@ -3,7 +3,8 @@
  *
  * Promises of every engine:
  * - A write's promise resolves once the write and its audit entry are durable, both or neither.
- * - A change is announced to every subscriber before the write that made it resolves.
+ * - A change is announced to every subscriber before the write that made it resolves, and not before
+ *   every read that begins from then on sees it.
  * - A database that cannot answer (full disk, lost connection) makes a call reject with AppError
  *   UNAVAILABLE, and nothing of that call is kept.
  */
@@ -28,7 +29,9 @@ export type Change =
   | { readonly kind: 'session-revoked'; readonly sessionId: string; readonly expiresAtMs: number }
   | { readonly kind: 'operator'; readonly operatorId: string }
   /** Orders or trades of the account were recorded. */
-  | { readonly kind: 'orders'; readonly accountId: string };
+  | { readonly kind: 'orders'; readonly accountId: string }
+  /** Anything may have changed: changes made elsewhere may have been missed. */
+  | { readonly kind: 'everything' };
 
 /** What operators administer, by kind. */
 export interface Resources {
@@ -269,6 +272,11 @@ export interface Store {
 
   /** Calls `listener` for each change until the returned function is called. */
   subscribe(listener: (change: Change) => void): () => void;
+  /**
+   * Whether every change that was durable a moment ago, made by whichever process, was announced here:
+   * asked at each use of what is held in memory. Where it was not, the store is to be asked itself.
+   */
+  isCurrent(): boolean;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

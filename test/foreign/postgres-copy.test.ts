@@ -5,9 +5,14 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import { MasterKey } from '../../src/domain/master-key.ts';
+import { readMasterKey } from '../../src/ops/files.ts';
 import { placed, trade } from '../../src/store/contract-samples.ts';
+import { clientConfig, connect, drive } from '../../src/store/postgres/connection.ts';
 import { copyIn } from '../../src/store/postgres/copy-in.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
+import { verifyAudit } from '../../src/store/sql/audit-verify.ts';
+import { failureOf } from '../clients/client.ts';
 import { Rest1Client } from '../clients/rest.ts';
 import { Trader } from '../orders.ts';
 import { beginProgram, runProgram, startHere, temporaryFolder } from '../start.ts';
@@ -21,16 +26,25 @@ const STRANGE = 'Ян\t\\N \\.\r\n"quoted" \u{1F600} \\';
 /** How long a copy may take to come to a point, on a machine that does more than this. */
 const REACHED_MS_MAX = 60_000;
 
+interface Held {
+  readonly secret: string;
+  readonly token: string;
+  /** A token whose session was revoked. */
+  readonly ended: string;
+  readonly orderId: string;
+}
+
 let server: PostgresServer;
-/** A stopped service's data folder, which no test changes. */
+/** A stopped service's data folder, which no test changes, and what its clients have of it. */
 let source: string;
+let held: Held;
 before(async () => {
-  [server, source] = await Promise.all([PostgresServer.start(), usedFolder()]);
+  [server, { folder: source, held }] = await Promise.all([PostgresServer.start(), usedFolder()]);
 });
 after(() => server.kill());
 
 /** What a service leaves: sessions, orders, trades, changes of all sorts, and a log that was pruned. */
-async function usedFolder(): Promise<string> {
+async function usedFolder(): Promise<{ folder: string; held: Held }> {
   const started = await startHere();
   const { store } = started.server;
   const client = new Rest1Client(started.url);
@@ -53,7 +67,8 @@ async function usedFolder(): Promise<string> {
   assert.ok(pruned > 0);
   await client.close();
   await started.stop();
-  return started.folder;
+  const { folder, secret } = started;
+  return { folder, held: { secret, token: trader.token, ended, orderId } };
 }
 
 /** A folder like the source's, whose database was changed by these statements. */
@@ -94,6 +109,8 @@ test('every row of every table arrives, and the source stays as it was', async (
     assert.ok((rows[table]?.length ?? 0) > 0, table);
   }
   assert.deepEqual(await rowsOfPostgres(server, to), rows);
+  const registers = "SELECT chain, sequence FROM audit_point WHERE name = 'register'";
+  assert.deepEqual(await server.query(to, registers), [{ chain: 0, sequence: '1' }]);
   assert.deepEqual(readFileSync(fileIn(source)), before);
   const place = `postgres://127.0.0.1:${server.port}/whole`;
   assert.match(stdout, new RegExp(`^${place} holds what .*propusk\\.db does:\n`));
@@ -102,6 +119,35 @@ test('every row of every table arrives, and the source stays as it was', async (
   assert.match(stdout, /\nboth audit logs verify, and end with the same entry\nnext: start /);
   assert.match(stderr, /^checking the audit log .* 100 %.*\ncopying rows .* 100 %.*\nchecking the/);
   assert.ok(!(stdout + stderr).includes('hidden'));
+});
+
+test('a server goes on where the old one stopped: tokens, revocations, orders and the log', async () => {
+  const to = await server.database('moved');
+  const folder = changedFolder();
+  assert.equal((await copy(folder, to, '--quiet')).code, 0);
+  const masterKey = new MasterKey(readMasterKey(path.join(folder, 'master.key')));
+  const faults = async () => {
+    const pg = await connect(clientConfig({ url: to, statementMsMax: 0 }, 'test'));
+    const report = await drive(pg, verifyAudit(masterKey.auditKey, { hasRegister: true }));
+    await pg.end();
+    return report.faults;
+  };
+  assert.deepEqual(await faults(), []);
+  await using started = await startHere(['--data', folder, '--database', to]);
+  const client = new Rest1Client(started.url);
+  const details = await client.tokenDetails(held.token);
+  assert.deepEqual(details.message.accountIds, ['1899011']);
+  assert.equal((await failureOf(client.tokenDetails(held.ended))).reason, 'TOKEN_INVALID');
+  const trader = new Trader(client, held.token, '1899011');
+  const old = await trader.get(held.orderId);
+  assert.deepEqual([old.orderId, old.order?.comment], [held.orderId, 'что ж']);
+  const { orderId } = await trader.place();
+  assert.equal((await trader.list()).length, 3);
+  assert.ok((await trader.cancel(orderId)).withdrawAt);
+  await client.tokenDetails(await client.auth(held.secret));
+  await write(started.server.store, 'client', [{ id: 'strange', name: 'Ян' }]);
+  await client.close();
+  assert.deepEqual(await faults(), []);
 });
 
 test('numbers go on after those that were copied, and the schema is the one that migrations make', async () => {
@@ -164,7 +210,7 @@ test('a source that runs, is another key’s or was tampered with is refused', a
   });
   assert.equal(other.code, 2);
   assert.match(other.stderr, /propusk\.db belongs to another master key/);
-  await refuses(changedFolder('PRAGMA user_version = 4'), to, /run propusk migrate first$/m);
+  await refuses(changedFolder('PRAGMA user_version = 5'), to, /run propusk migrate first$/m);
   const tampered = changedFolder("UPDATE account SET readonly = 1 - readonly WHERE id = '1899011'");
   await refuses(
     tampered,

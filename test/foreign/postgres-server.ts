@@ -52,7 +52,8 @@ export class PostgresServer implements AsyncDisposable {
       stdio: 'ignore',
     });
     const port = await freePort();
-    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+    const own = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+    const settings = [...own, 'max_connections=400'];
     const args = ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])];
     const child = spawn(program('postgres'), args, { ...who, cwd: folder, stdio: 'ignore' });
     atExit.push(() => child.kill('SIGKILL'));
@@ -61,9 +62,9 @@ export class PostgresServer implements AsyncDisposable {
     return server;
   }
 
-  /** A new, empty database; its URL. */
-  async database(name: string): Promise<string> {
-    await this.query(this.url, `CREATE DATABASE ${name}`);
+  /** A new database, empty or a copy of another that nobody has open; its URL. */
+  async database(name: string, template = 'template0'): Promise<string> {
+    await this.query(this.url, `CREATE DATABASE ${name} TEMPLATE ${template}`);
     return this.url.replace(/postgres$/, name);
   }
 

@@ -5,7 +5,6 @@ import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
 import { type Explanation, explain, type Finding, type Verdict } from '../../domain/explain.ts';
 import { isMic, type Markets } from '../../domain/mic.ts';
-import type { TokenReader } from '../../domain/token.ts';
 import {
   type ExplainRequest,
   ExplainResponseSchema,
@@ -14,6 +13,7 @@ import {
   Finding_Verdict as VerdictName,
 } from '../../gen/propusk/admin/v1/explain_service_pb.js';
 import type { Grants } from '../../grants/grants.ts';
+import type { Tokens } from '../../grants/shared-tokens.ts';
 import type { ServiceImpl } from '../../pipeline/call.ts';
 import type { Store } from '../../store/store.ts';
 import { permissionMessage } from '../market-permissions.ts';
@@ -22,7 +22,7 @@ import { Fields } from './fields.ts';
 export interface ExplainParts {
   readonly store: Store;
   readonly clock: Pick<Clock, 'now'>;
-  readonly reader: TokenReader;
+  readonly reader: Tokens;
   readonly grants: Grants;
   readonly markets: Markets;
 }
@@ -61,7 +61,7 @@ export function explainService(parts: ExplainParts): ServiceImpl<typeof ExplainS
   const { store, clock, markets } = parts;
   return {
     async explain(request) {
-      const { keyId, refusal } = subjectOf(request, parts);
+      const { keyId, refusal } = await subjectOf(request, parts);
       const holdings = await store.holdings(keyId);
       if (holdings === undefined) {
         throw new AppError('RESOURCE_NOT_FOUND', 'there is no key with this id');
@@ -93,17 +93,18 @@ function findingMessage({ permission, planId, subscriptionId, verdict, why }: Fi
 }
 
 /** @throws AppError INVALID_REQUEST */
-function subjectOf({ subject, mic }: ExplainRequest, parts: ExplainParts): Subject {
+async function subjectOf({ subject, mic }: ExplainRequest, parts: ExplainParts): Promise<Subject> {
   const { reader, grants, clock } = parts;
   const fields = new Fields();
   if (!isMic(mic)) fields.refuse('mic', 'is not a MIC, such as MISX or #RBRD');
-  const claims = subject.case === 'token' ? reader.read(subject.value) : undefined;
+  const claims = subject.case === 'token' ? await reader.read(subject.value) : undefined;
   if (subject.case === undefined) fields.refuse('key_id', 'or token is needed');
   if (typeof claims === 'string') fields.refuse('token', 'is no token of this server');
   fields.check();
   if (typeof claims !== 'object') {
     return { keyId: String(subject.value), refusal: undefined };
   }
+  await grants.of(claims.keyId, claims);
   const isOver = claims.expiresAt * 1000 <= clock.now();
   const isRevoked = grants.isSessionRevoked(claims.sessionId);
   const refusal = isOver ? 'TOKEN_EXPIRED' : isRevoked ? 'SESSION_REVOKED' : undefined;

@@ -65,8 +65,8 @@ const CONNECTION_FAILURES = new Set(['08', '57', '58', 'XX']);
 /** A statement that took too long; its connection is as good as before. */
 const QUERY_CANCELED = '57014';
 
-/** The error as the logic of the store knows it. */
-function neutral(error: unknown): Error {
+/** The driver's error as the logic of the store knows it. */
+export function neutral(error: unknown): Error {
   if (!(error instanceof pg.DatabaseError)) {
     return new DatabaseFailure(lineOf(error), true, error);
   }

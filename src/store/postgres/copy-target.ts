@@ -1,11 +1,13 @@
 /** An empty PostgreSQL database that takes over another's records: all of them, or none. */
 import type { KeyObject } from 'node:crypto';
 import pg from 'pg';
+import { AppError } from '../../domain/errors.ts';
 import { type CopiedTable, RowRefused } from '../copied.ts';
+import { beginRegister } from '../sql/audit-chains.ts';
 import { watched } from '../sql/audit-progress.ts';
 import { type AuditReport, verifyAudit } from '../sql/audit-verify.ts';
 import { StoreError } from '../store.ts';
-import { clientConfig, connect, lineOf, placeOf } from './connection.ts';
+import { clientConfig, connect, drive, lineOf, placeOf } from './connection.ts';
 import { copyIn } from './copy-in.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { migrate } from './migrate.ts';
@@ -140,9 +142,23 @@ export class CopyTarget {
   /** @param onChecked told of entries and resources as they are verified */
   async verify(key: KeyObject, onChecked: (count: number) => void): Promise<AuditReport> {
     try {
-      return await driveAhead(this.#client, watched(verifyAudit(key, undefined, []), onChecked));
+      return await driveAhead(this.#client, watched(verifyAudit(key), onChecked));
     } catch (error) {
       throw this.#failure(error);
+    }
+  }
+
+  /**
+   * The log, which had one chain, gets the register that it has here.
+   * @throws StoreError where it has no ends that it could go on from
+   */
+  async register(key: KeyObject): Promise<void> {
+    try {
+      await drive(this.#client, beginRegister(key));
+    } catch (error) {
+      if (!(error instanceof AppError)) throw this.#failure(error);
+      const advice = 'propusk restore --unverified makes it begin anew, from a backup of itself';
+      throw new StoreError(`the audit log is one that nothing can go on from; ${advice}`, error);
     }
   }
 

@@ -33,10 +33,7 @@ function ofEach(sql: string): Expected {
 
 /** What follows each page. */
 const EXPECTED: ReadonlyMap<string, readonly Expected[]> = new Map<string, readonly Expected[]>([
-  [
-    VERIFY_SQL.chainedAudits,
-    [{ sql: SESSION_READ_SQL.session, type: 'text', valuesOf: sessionsOf }],
-  ],
+  [VERIFY_SQL.keptAudits, [{ sql: SESSION_READ_SQL.session, type: 'text', valuesOf: sessionsOf }]],
   [RESOURCE_READ_SQL.clients, [VOUCHING]],
   [RESOURCE_READ_SQL.allAccounts, [VOUCHING]],
   [RESOURCE_READ_SQL.plans, [VOUCHING, ofEach(RESOURCE_READ_SQL.permissions)]],

@@ -20,7 +20,7 @@ export function* watched<R>(
       step = verification.throw(error);
       continue;
     }
-    if (step.value.sql === VERIFY_SQL.chainedAudits) onChecked((found as unknown[]).length);
+    if (step.value.sql === VERIFY_SQL.keptAudits) onChecked((found as unknown[]).length);
     else if (step.value.sql === VOUCHED_SQL.entry) onChecked(1);
     step = verification.next(found);
   }

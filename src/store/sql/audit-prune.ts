@@ -1,8 +1,16 @@
 /** The old end of the audit log, cut off so that the rest still verifies. */
-import { checkpointSeal, entryMac, isChainStart, isSame } from '../../domain/audit-chain.ts';
+import type { KeyObject } from 'node:crypto';
+import {
+  checkpointSeal,
+  entryMac,
+  FIRST_CHAIN,
+  isChainStart,
+  isSame,
+} from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry } from '../../domain/model.ts';
-import { type AuditLog, readPoint } from './audit.ts';
+import type { AuditLog } from './audit.ts';
+import { putPoint, readPoint } from './audit-points.ts';
 import {
   carryOf,
   isAsTold,
@@ -20,7 +28,7 @@ import { readSession } from './sessions.ts';
 export const AUDIT_PRUNE_SQL = {
   oldestAudits: `
     SELECT sequence, at_ms AS "atMs", actor, action, target, remote_address AS "remoteAddress", detail,
-      mac
+      mac, chain
     FROM audit WHERE sequence > 0 ORDER BY sequence LIMIT ?`,
   dropAudits: 'DELETE FROM audit WHERE sequence <= ?',
   dropSession: 'DELETE FROM session WHERE id = ?',
@@ -38,6 +46,7 @@ interface Row extends Spoken {
   readonly atMs: number;
   readonly actor: string;
   readonly remoteAddress: string;
+  readonly chain: number;
   /** null: from before the log was chained. */
   readonly mac: string | null;
 }
@@ -65,7 +74,12 @@ export function* pruneAudit(log: AuditLog, { untilMs, entriesMax, atMs }: Prunin
   const { pruned, carried } = yield* carry(log, old, Math.max(atMs, untilMs));
   const last = pruned.at(-1);
   if (last === undefined) return 0;
-  yield* moveCheckpoint(log, pruned);
+  // It begins a chain that has not begun, and makes its checkpoint.
+  yield* log.head();
+  for (const chain of new Set(pruned.map((row) => row.chain))) {
+    const ofIt = pruned.filter((row) => row.chain === chain);
+    yield* moveCheckpoint(log.key, chain, ofIt);
+  }
   for (const entry of carried) yield* log.append(entry);
   for (const row of pruned) {
     const sessionId = sessionIdOf(row);
@@ -132,25 +146,25 @@ function* newestAbout({ target, sequence }: Row): Sql<Told | undefined> {
   return later && toldOf(later);
 }
 
-/** Walks over the entries and puts the checkpoint behind the last of them. */
-function* moveCheckpoint(log: AuditLog, rows: readonly Row[]): Sql<void> {
-  // Asked first: it begins a chain that has not begun, and makes its checkpoint.
-  const { writer } = yield* log.head();
-  const checkpoint = yield* readPoint('checkpoint');
-  const seal = checkpoint && checkpointSeal(log.key, checkpoint);
+/** Walks over entries of one chain and puts its checkpoint behind the last of them. */
+function* moveCheckpoint(key: KeyObject, chain: number, rows: readonly Row[]): Sql<void> {
+  const checkpoint = yield* readPoint('checkpoint', chain);
+  const seal = checkpoint && checkpointSeal(key, checkpoint);
   if (checkpoint === undefined || seal === undefined) throw refusal();
+  const { writer } = checkpoint;
   let { sequence, hash } = checkpoint;
-  const isWhole = isChainStart(log.key, checkpoint);
+  const isWhole = chain === FIRST_CHAIN && isChainStart(key, checkpoint);
   for (const row of rows) {
     // From before the chain; they are pruned before any of it is.
     if (isWhole && row.sequence <= checkpoint.sequence && row.mac === null) continue;
-    const isNext = row.mac !== null && row.sequence === sequence + 1;
-    if (!isNext || !isSame(row.mac, entryMac(log.key, hash, row))) throw refusal();
+    const isAfter = row.mac !== null && row.sequence > sequence;
+    if (!isAfter || !isSame(row.mac, entryMac(key, hash, row))) throw refusal();
     sequence = row.sequence;
     hash = row.mac;
   }
   if (sequence > checkpoint.sequence) {
-    yield* log.putPoint('checkpoint', { writer, sequence, hash }, seal);
+    const point = { writer, sequence, hash };
+    yield* putPoint(key, { name: 'checkpoint', chain, point, seal });
   }
 }
 

@@ -19,10 +19,6 @@ import { readSession } from './sessions.ts';
 export const VOUCHED_SQL = {
   entry: 'SELECT sequence, action, target, detail FROM audit WHERE sequence = ?',
   sessions: 'SELECT count(*) AS sessions FROM session',
-  oldSessions: `
-    SELECT count(*) AS sessions FROM audit JOIN session ON session.id = substr(audit.target, 9)
-    WHERE audit.sequence <= ? AND audit.action = 'session.create'
-      AND substr(audit.target, 1, 8) = 'session:'`,
 } as const;
 
 /** The newest entry that says what a resource is. */
@@ -36,17 +32,21 @@ interface Newest {
 export class Vouched {
   readonly #key: KeyObject;
   readonly #faults: Faults;
-  readonly #checkpoint: number;
   readonly #newest = new Map<string, Newest | 'deleted'>();
   /** Whose entries were followed. */
   #sessions = 0;
   /** Resources that no entry speaks of, and none need. */
   #untold = 0;
 
-  constructor(key: KeyObject, faults: Faults, checkpoint: number) {
+  constructor(key: KeyObject, faults: Faults) {
     this.#key = key;
     this.#faults = faults;
-    this.#checkpoint = checkpoint;
+  }
+
+  /** Takes an entry from before the log was chained: it vouches for nothing but that it made something. */
+  *pass(entry: Spoken): Sql<void> {
+    const made = sessionIdOf(entry);
+    if (made !== undefined && (yield* readSession(made)) !== undefined) this.#sessions++;
   }
 
   *follow(entry: Spoken): Sql<void> {
@@ -68,12 +68,12 @@ export class Vouched {
   /**
    * Whatever is administered must be as the newest entry about it says, and there if that says so.
    *
-   * @param isWhole the log speaks of every resource there is
+   * @param untoldUntil up to this version the log need not speak of a resource; 0: it does of each
    * @returns how many it does not speak of, where it need not
    */
-  *end(isWhole: boolean): Sql<number> {
+  *end(untoldUntil: number): Sql<number> {
     for (const kind of KINDS) {
-      yield* everyResource(kind, (stored) => this.#meet(kind, stored, isWhole));
+      yield* everyResource(kind, (stored) => this.#meet(kind, stored, untoldUntil));
     }
     for (const [target, newest] of this.#newest) {
       if (newest === 'deleted') continue;
@@ -83,12 +83,16 @@ export class Vouched {
     return this.#untold;
   }
 
-  *#meet(kind: ResourceKind, stored: Stored<{ readonly id: string }>, isWhole: boolean): Sql<void> {
+  *#meet(
+    kind: ResourceKind,
+    stored: Stored<{ readonly id: string }>,
+    untoldUntil: number,
+  ): Sql<void> {
     const target = `${kind}:${stored.id}`;
     const newest = this.#newest.get(target);
     this.#newest.delete(target);
-    const isOld = stored.version >= 1 && stored.version <= this.#checkpoint;
-    if (newest === undefined && isOld && !isWhole) this.#untold++;
+    const isOld = stored.version >= 1 && stored.version <= untoldUntil;
+    if (newest === undefined && isOld) this.#untold++;
     else yield* this.#checkResource(kind, stored, newest);
   }
 
@@ -126,12 +130,8 @@ export class Vouched {
   }
 
   *#countSessions(): Sql<void> {
-    const old = yield* count(VOUCHED_SQL.oldSessions, this.#checkpoint);
-    const added = (yield* count(VOUCHED_SQL.sessions)) - this.#sessions - old;
+    const { sessions = 0 } = (yield* first<{ sessions: number }>(VOUCHED_SQL.sessions)) ?? {};
+    const added = sessions - this.#sessions;
     if (added > 0) this.#faults.add(`${added} sessions were made by no entry`);
   }
-}
-
-function* count(sql: string, ...values: number[]): Sql<number> {
-  return (yield* first<{ sessions: number }>(sql, ...values))?.sessions ?? 0;
 }

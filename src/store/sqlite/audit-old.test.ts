@@ -1,9 +1,9 @@
 /** Logs from before entries vouched for secrets, sessions and what was pruned: nobody is accused. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { chainStart, entryMac, sealPoint } from '../../domain/audit-chain.ts';
+import { chainStart, entryMac, FIRST_CHAIN, sealPoint } from '../../domain/audit-chain.ts';
 import { AUDIT_KEY, audit, HOUSEHOLD, key, NOW_MS, operator, put } from '../contract-samples.ts';
-import { AUDIT_WRITE_SQL } from '../sql/audit.ts';
+import { POINT_SQL } from '../sql/audit-points.ts';
 import { openWriter } from './connection.ts';
 import { verifyFile } from './maintenance.ts';
 import { Databases, faultsOf, signIn, using } from './tampering.ts';
@@ -32,7 +32,7 @@ function makeOld(file: string, pruned: number): void {
   let { hash } = chainStart(AUDIT_KEY, writer, 0);
   const putPoint = (name: 'head' | 'checkpoint', sequence: number) => {
     const { mac } = sealPoint(AUDIT_KEY, name, { writer, sequence, hash });
-    db.run(AUDIT_WRITE_SQL.putPoint, name, writer, sequence, hash, mac);
+    db.run(POINT_SQL.putPoint, FIRST_CHAIN, name, writer, sequence, hash, mac);
   };
   putPoint('checkpoint', 0);
   for (const row of rows) {
@@ -117,5 +117,5 @@ test('what a refused write would have begun is begun by the next', async () => {
     await put(store, HOUSEHOLD);
   });
   const report = verifyFile(file, AUDIT_KEY);
-  assert.deepEqual([report.faults, report.checkpoint, report.head?.sequence], [[], 0, 6]);
+  assert.deepEqual([report.faults, report.checkpoint, report.heads[0]?.sequence], [[], 0, 6]);
 });

@@ -5,7 +5,7 @@ import { copyFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { AppError } from '../../domain/errors.ts';
 import { AUDIT_KEY, audit, BY, HOUSEHOLD, operator, put } from '../contract-samples.ts';
-import { readPoint } from '../sql/audit.ts';
+import { readHeads } from '../sql/audit-points.ts';
 import { StoreError } from '../store.ts';
 import { look, verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
@@ -46,15 +46,15 @@ before(async () => {
 
 const changed = (sql: string, from = MASTER) =>
   databases.changed(from, sql, { other: OTHER, master: MASTER });
-const headOf = (file: string) => look(file, (db) => db.drive(readPoint('head')));
+const headsOf = (file: string) => look(file, (db) => db.drive(readHeads()));
 
 test('a log that nobody touched verifies, also since any of its heads', () => {
   const report = verifyFile(MASTER, AUDIT_KEY);
   assert.deepEqual(report.faults, []);
   assert.deepEqual([report.entries, report.unchained, report.checkpoint], [ENTRIES, 0, 0]);
-  const head = headOf(MASTER);
-  assert.equal(head?.sequence, ENTRIES);
-  assert.deepEqual([faultsOf(MASTER, head), faultsOf(LATER, head)], [[], []]);
+  const heads = headsOf(MASTER);
+  assert.equal(heads[0]?.sequence, ENTRIES);
+  assert.deepEqual([faultsOf(MASTER, heads), faultsOf(LATER, heads)], [[], []]);
 });
 
 const COLUMNS = 'at_ms, actor, action, target, remote_address, detail, mac';
@@ -120,7 +120,7 @@ const TAMPERED: readonly (readonly [what: string, sql: string, fault: RegExp])[]
   ],
   [
     'an entry that was added',
-    `INSERT INTO audit SELECT 18, ${COLUMNS} FROM audit WHERE sequence = 17`,
+    `INSERT INTO audit (sequence, ${COLUMNS}) SELECT 18, ${COLUMNS} FROM audit WHERE sequence = 17`,
     /^entry 18 is not as it was written/,
   ],
   ['a head that is gone', `DELETE FROM audit_point WHERE name = 'head'`, /^the head .* is missing/],
@@ -235,7 +235,7 @@ test('a chain under another key is found, entry by entry, and told in bounds', a
 
 test('a database that is rolled back is found with a head, and only so', async () => {
   const file = changed('');
-  const head = headOf(file);
+  const heads = headsOf(file);
   const revoke =
     (...ids: string[]) =>
     (store: Parameters<typeof signIn>[0]) =>
@@ -243,8 +243,8 @@ test('a database that is rolled back is found with a head, and only so', async (
         ids.map((id) => store.revokeSession(id, 5, audit('session.revoke', `session:${id}`))),
       );
   await using(file, revoke('master1'));
-  const later = headOf(file);
-  assert.deepEqual([faultsOf(file, head), faultsOf(file, later)], [[], []]);
+  const later = headsOf(file);
+  assert.deepEqual([faultsOf(file, heads), faultsOf(file, later)], [[], []]);
   assert.deepEqual(faultsOf(EARLIER), []);
   assert.match(faultsOf(EARLIER, later)[0] ?? '', /ends at entry 17, .* 18: .* rolled back$/);
   // And then written to again, past the entry that the head names.
@@ -254,10 +254,9 @@ test('a database that is rolled back is found with a head, and only so', async (
 });
 
 test('a head of another log, or one that was changed, is told', () => {
-  const [head, other] = [headOf(MASTER), headOf(OTHER)];
-  assert.ok(head && other);
-  assert.match(faultsOf(MASTER, other)[0] ?? '', /^the log is another/);
-  const forged = { ...head, sequence: 3 };
+  const [heads, others] = [headsOf(MASTER), headsOf(OTHER)];
+  assert.match(faultsOf(MASTER, others)[0] ?? '', /^the log is another/);
+  const forged = heads.map((each) => ({ ...each, sequence: 3 }));
   assert.match(faultsOf(MASTER, forged)[0] ?? '', /^the head given was changed/);
 });
 

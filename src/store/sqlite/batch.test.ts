@@ -9,14 +9,15 @@ import { refused, targets } from '../contract-checks.ts';
 import { AUDIT_KEY, audit, HOUSEHOLD, put, session } from '../contract-samples.ts';
 import { changed } from '../sql/query.ts';
 import { READ_SQL } from '../sql/reads.ts';
+import { SqlStore } from '../sql/sql-store.ts';
 import { WRITE_SQL, WRITES } from '../sql/writes.ts';
 import type { Write } from '../writes.ts';
 import { runBatch } from './batch.ts';
 import { Connection } from './connection.ts';
 import { migrate, readMigrations } from './migrate.ts';
+import { SqliteReader } from './reader.ts';
 import { WorkerRunner } from './runners.ts';
 import { openSqlite } from './sqlite.ts';
-import { SqliteStore } from './sqlite-store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'propusk-store-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -121,7 +122,7 @@ test('a worker that dies: what waits is refused, and so is everything after it',
     parentPort.postMessage({ kind: 'ready' });`;
   const url = new URL(`data:text/javascript,${encodeURIComponent(program)}`);
   const runner = await WorkerRunner.start('unused', undefined, url);
-  const store = new SqliteStore({ reader: memory(), runner });
+  const store = new SqlStore({ reader: new SqliteReader(memory()), runner });
   await store.ping();
   const waiting = [store.noteMeta('a', 'b'), store.noteMeta('c', 'd')];
   for (const promise of waiting) await refused(promise, 'UNAVAILABLE');

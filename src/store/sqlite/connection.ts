@@ -41,12 +41,19 @@ const CONSTRAINTS = new Map([
   [2067, 'unique'],
 ] as const);
 
+/** The error with SQLite's own code in its message, which is all that gets to another thread. */
+export function withCode(error: unknown): unknown {
+  const code = sqliteCode(error);
+  if (!(error instanceof Error) || code === undefined) return error;
+  return new Error(`${error.message} (SQLite error ${code})`, { cause: error });
+}
+
 /** The error as the logic of the store knows it. */
 function neutral(error: unknown): unknown {
   const kind = CONSTRAINTS.get(sqliteCode(error) as 787);
-  if (kind === undefined || !(error instanceof Error)) return error;
-  const message = `${error.message} (SQLite error ${sqliteCode(error)})`;
-  return new ConstraintError(kind, message, { cause: error });
+  const told = withCode(error);
+  if (kind === undefined || !(told instanceof Error)) return told;
+  return new ConstraintError(kind, told.message, { cause: error });
 }
 
 /** A DatabaseSync whose statements are prepared once; for the program's own, fixed SQL. */
@@ -92,7 +99,10 @@ export class Connection {
     return this.#db.isTransaction;
   }
 
-  /** Answers each query at once, until what asks has its own answer. */
+  /**
+   * Answers each query at once, until what asks has its own answer. It hears of a statement that is
+   * refused; a failure of the database itself ends the asking.
+   */
   drive<R>(sql: Sql<R>): R {
     let step = sql.next();
     while (step.done !== true) {
@@ -100,6 +110,7 @@ export class Connection {
       try {
         found = this.#answer(step.value);
       } catch (error) {
+        if (isDatabaseFailure(error)) throw error;
         step = sql.throw(neutral(error));
         continue;
       }

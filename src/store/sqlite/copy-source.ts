@@ -70,7 +70,7 @@ export class CopySource {
 
   /** @param onChecked told of entries and resources as they are verified */
   verify(key: KeyObject, onChecked: (count: number) => void): AuditReport {
-    return this.#ask(() => verifyAudit(this.#db, key, undefined, onChecked));
+    return this.#ask(() => verifyAudit(this.#db, key, {}, onChecked));
   }
 
   /**

@@ -26,11 +26,12 @@ import {
   session,
   subscription,
 } from '../contract-samples.ts';
+import { SqlStore } from '../sql/sql-store.ts';
 import { type Store, StoreError } from '../store.ts';
 import { openReader, openWriter } from './connection.ts';
+import { SqliteReader } from './reader.ts';
 import { InlineRunner } from './runners.ts';
 import { openSqlite } from './sqlite.ts';
-import { SqliteStore } from './sqlite-store.ts';
 
 const CHILD = fileURLToPath(new URL('./test-child.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'propusk-store-'));
@@ -144,8 +145,8 @@ test('a full disk refuses, keeps nothing, and takes writes again once there is r
   const path = join(folder, 'full.db');
   await (await openSqlite(`sqlite:${path}`)).close();
   const writer = openWriter(path);
-  const store = new SqliteStore({
-    reader: openReader(path),
+  const store = new SqlStore({
+    reader: new SqliteReader(openReader(path)),
     runner: new InlineRunner(writer, AUDIT_KEY),
   });
   await put(store, HOUSEHOLD);
@@ -176,7 +177,7 @@ test('a full disk refuses every kind of write that has an entry, and leaves read
   await (await openSqlite(`sqlite:${path}`)).close();
   const writer = openWriter(path);
   const runner = new InlineRunner(writer, AUDIT_KEY);
-  const store = new SqliteStore({ reader: openReader(path), runner });
+  const store = new SqlStore({ reader: new SqliteReader(openReader(path)), runner });
   await put(store, { ...HOUSEHOLD, operators: [operator('o1')] });
   await store.createSession(session('one', 'k1'), audit('session.create', 'one'));
   writer.exec(`PRAGMA max_page_count = ${writer.pragma('page_count')}`);

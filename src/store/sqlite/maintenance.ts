@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import type { SealedPoint } from '../../domain/audit-chain.ts';
 import type { SealedSigningKey } from '../../domain/model.ts';
-import { readPoint } from '../sql/audit.ts';
-import type { AuditReport } from '../sql/audit-verify.ts';
+import { readPoint } from '../sql/audit-points.ts';
+import type { AuditReport, VerifyOptions } from '../sql/audit-verify.ts';
 import { readMeta, readSigningKeys } from '../sql/reads.ts';
 import { StoreError } from '../store.ts';
 import { verifyAudit } from './audit-verify.ts';
@@ -69,6 +69,7 @@ export interface FileReport {
   readonly mode: string | undefined;
   readonly masterKeyCheck: string | undefined;
   readonly signingKeys: readonly SealedSigningKey[];
+  /** Of the log's first chain, which in SQLite is the only one. */
   readonly head: SealedPoint | undefined;
   /** Of the newest audit entry. */
   readonly newestAtMs: number | undefined;
@@ -95,8 +96,12 @@ export function reportOf(db: Connection): FileReport {
 }
 
 /** See verifyAudit. */
-export function verifyFile(file: string, key: KeyObject, since?: SealedPoint): AuditReport {
-  return look(file, (db) => verifyAudit(db, key, since));
+export function verifyFile(
+  file: string,
+  key: KeyObject,
+  options: Omit<VerifyOptions, 'programs'> = {},
+): AuditReport {
+  return look(file, (db) => verifyAudit(db, key, options));
 }
 
 /**

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { AUDIT_KEY, HOUSEHOLD, put } from '../contract-samples.ts';
+import { readHeads } from '../sql/audit-points.ts';
 import { StoreError } from '../store.ts';
-import { Connection } from './connection.ts';
+import { Connection, openWriter } from './connection.ts';
+import { verifyFile } from './maintenance.ts';
 import { APPLICATION_ID, type Migration, migrate, readMigrations } from './migrate.ts';
 import { openSqlite } from './sqlite.ts';
 
@@ -78,6 +81,37 @@ test('a migration may build a table anew, but not break a reference', () => {
   migrate(db, [FIRST, second(anew)], 'x.db');
   assert.equal(db.pragma('user_version'), 2);
   db.close();
+});
+
+test('a log from before there were several chains goes on as the first of them', async () => {
+  const path = join(folder, 'one-chain.db');
+  const url = `sqlite:${path}`;
+  const options = { auditKey: AUDIT_KEY };
+  let store = await openSqlite(url, options);
+  await put(store, HOUSEHOLD);
+  await store.close();
+  const db = openWriter(path);
+  const since = db.drive(readHeads());
+  db.exec(`
+    ALTER TABLE audit DROP COLUMN chain;
+    CREATE TABLE points AS SELECT name, writer, sequence, hash, mac FROM audit_point;
+    DROP TABLE audit_point;
+    CREATE TABLE audit_point (
+      name TEXT NOT NULL PRIMARY KEY CHECK (name IN ('head', 'checkpoint')),
+      writer TEXT NOT NULL,
+      sequence INTEGER NOT NULL,
+      hash TEXT NOT NULL,
+      mac TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO audit_point SELECT * FROM points;
+    DROP TABLE points;
+    PRAGMA user_version = 5;`);
+  db.close();
+  store = await openSqlite(url, options);
+  await put(store, { clients: [{ id: 'new', name: 'new' }] });
+  await store.close();
+  const { faults, entries, heads } = verifyFile(path, AUDIT_KEY, { since });
+  assert.deepEqual([faults, entries, heads.map(({ chain }) => chain)], [[], 7, [1]]);
 });
 
 test('a database newer than the program is refused in one line', async () => {

@@ -200,6 +200,11 @@ const USELESS: readonly (readonly [what: string, sql: string])[] = [
   ['no checkpoint', `DELETE FROM audit_point WHERE name = 'checkpoint'`],
   ['no log', 'DELETE FROM audit; DELETE FROM audit_point'],
   [
+    'a chain that was added',
+    `INSERT INTO audit_point SELECT 2, name, writer, sequence, hash, mac FROM audit_point;
+     UPDATE audit SET chain = 2 WHERE sequence = 3`,
+  ],
+  [
     'a log that is made to look as if it had not begun',
     `UPDATE audit_point SET writer = '', hash = '', mac = '' WHERE name = 'head'`,
   ],

@@ -10,9 +10,10 @@ import {
   statSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { checkpointSeal, isSealed } from '../../domain/audit-chain.ts';
+import { checkpointSeal, FIRST_CHAIN, isSealed } from '../../domain/audit-chain.ts';
 import type { AuditEntry } from '../../domain/model.ts';
-import { AuditLog, readPoint } from '../sql/audit.ts';
+import { AuditLog } from '../sql/audit.ts';
+import { readPoint, readPoints } from '../sql/audit-points.ts';
 import { noteRevoked } from '../sql/sessions.ts';
 import type { RevokedSession } from '../store.ts';
 import { type Connection, openWriter, sqliteCode } from './connection.ts';
@@ -34,7 +35,8 @@ const RESTORE_SQL = {
       UNION ALL SELECT max(version) FROM client UNION ALL SELECT max(version) FROM account
       UNION ALL SELECT max(version) FROM plan UNION ALL SELECT max(version) FROM subscription
       UNION ALL SELECT max(version) FROM api_key UNION ALL SELECT max(version) FROM operator)`,
-  unchain: 'UPDATE audit SET mac = NULL WHERE mac IS NOT NULL',
+  unchain: `
+    UPDATE audit SET mac = NULL, chain = ${FIRST_CHAIN} WHERE mac IS NOT NULL OR chain <> ${FIRST_CHAIN}`,
   dropUntoldSessions: `
     DELETE FROM session WHERE id NOT IN
       (SELECT substr(target, 9) FROM audit
@@ -131,7 +133,9 @@ function endAll(db: Connection, key: KeyObject, audit: AuditEntry): number | und
 function renewLog(db: Connection, key: KeyObject): number | undefined {
   const head = db.drive(readPoint('head'));
   const checkpoint = db.drive(readPoint('checkpoint'));
+  // This engine's logs have one chain; ends of another were put there.
   const goesOn =
+    db.drive(readPoints()).length === 2 &&
     head !== undefined &&
     isSealed(key, 'head', head) &&
     checkpoint?.writer === head.writer &&

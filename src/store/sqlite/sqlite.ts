@@ -1,16 +1,30 @@
 /** Opening a store on SQLite, by node:sqlite: in a file, or in memory for tests and demonstrations. */
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
+import { SqlStore, type SqlStoreOptions } from '../sql/sql-store.ts';
 import { type Store, StoreError } from '../store.ts';
 import type { BatchRunner } from '../writes.ts';
 import { Connection, openReader, openWriter } from './connection.ts';
 import { asStoreError, lockFile, prepareFile } from './file.ts';
 import { migrate, readMigrations } from './migrate.ts';
+import { SqliteReader } from './reader.ts';
 import { InlineRunner, WorkerRunner } from './runners.ts';
-import { type SqliteOptions, SqliteStore } from './sqlite-store.ts';
 
 const SCHEME = 'sqlite:';
 const MEMORY = ':memory:';
+
+export interface SqliteOptions extends SqlStoreOptions {
+  /**
+   * Take the file for this process alone, as long as it lives: a server's memory of what keys may
+   * do would not hear of another server's changes. Without a meaning for a database in memory.
+   */
+  readonly exclusive?: boolean;
+  /**
+   * HMACs the audit log. Without it nothing that has an audit entry can be written to a file; a
+   * database in memory, which nobody reads later, makes one of its own.
+   */
+  readonly auditKey?: KeyObject;
+}
 
 /**
  * Opens the database, and makes or migrates it first where that is needed.
@@ -40,7 +54,11 @@ function openMemory(options: SqliteOptions): Store {
   const db = new Connection(new DatabaseSync(MEMORY));
   migrate(db, readMigrations(), MEMORY);
   const auditKey = options.auditKey ?? createSecretKey(randomBytes(32));
-  return new SqliteStore({ reader: db, runner: new InlineRunner(db, auditKey), options });
+  return new SqlStore({
+    reader: new SqliteReader(db),
+    runner: new InlineRunner(db, auditKey),
+    options,
+  });
 }
 
 async function openFile(file: string, options: SqliteOptions): Promise<Store> {
@@ -49,7 +67,8 @@ async function openFile(file: string, options: SqliteOptions): Promise<Store> {
   try {
     setUp(file);
     runner = await WorkerRunner.start(file, options.auditKey);
-    return new SqliteStore({ reader: openReader(file), runner, lock, options });
+    const reader = new SqliteReader(openReader(file));
+    return new SqlStore({ reader, runner, lock, options });
   } catch (error) {
     await runner?.close();
     lock?.close();

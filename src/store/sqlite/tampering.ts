@@ -4,8 +4,10 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { SealedPoint } from '../../domain/audit-chain.ts';
 import { AUDIT_KEY, audit, session } from '../contract-samples.ts';
+import type { NextNumbers } from '../sql/audit.ts';
+import type { ChainHead } from '../sql/audit-points.ts';
+import { first } from '../sql/query.ts';
 import type { Store } from '../store.ts';
 import { verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
@@ -36,6 +38,24 @@ export class Databases {
   }
 }
 
+/** Numbers as a database's sequence gives them, for logs of several chains. */
+export function numbers(last = 0) {
+  let drawn = last;
+  /** How many were drawn at a time. */
+  const counts: number[] = [];
+  const draw = (count: number) => {
+    counts.push(count);
+    return Array.from({ length: count }, () => ++drawn);
+  };
+  const next: NextNumbers = function* (count) {
+    const asked = draw(count);
+    // As an engine is asked, so that others come in between.
+    yield* first('SELECT 1 AS one');
+    return asked;
+  };
+  return { next, counts, one: () => draw(1)[0] as number };
+}
+
 /** Writes to a database, as a server would. */
 export async function using(
   file: string,
@@ -57,6 +77,6 @@ export function signIn(store: Store, id: string, more: Parameters<typeof session
 }
 
 /** What a verification finds. */
-export function faultsOf(file: string, since?: SealedPoint): readonly string[] {
-  return verifyFile(file, AUDIT_KEY, since).faults;
+export function faultsOf(file: string, since: readonly ChainHead[] = []): readonly string[] {
+  return verifyFile(file, AUDIT_KEY, { since }).faults;
 }

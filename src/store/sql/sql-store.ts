@@ -1,30 +1,8 @@
-/** The store on SQLite: what is behind each method of the interface. */
-import type { KeyObject } from 'node:crypto';
+/** The store on a SQL database: what is behind each method of the interface. */
 import { AppError } from '../../domain/errors.ts';
 import type { AuditEntry, Holdings, SealedSigningKey, Session } from '../../domain/model.ts';
 import type { OrderState, Trade } from '../../domain/order.ts';
 import { Changes } from '../changes.ts';
-import { findAudit, readAudit } from '../sql/audit-reads.ts';
-import {
-  readNewestTrades,
-  readOpenOrders,
-  readOrder,
-  readOrderChanges,
-  readOrders,
-  readPlacedOrder,
-  readTrades,
-} from '../sql/orders.ts';
-import type { Sql } from '../sql/query.ts';
-import {
-  readHoldings,
-  readKeyIdOfSecret,
-  readMeta,
-  readOperatorIdOfToken,
-  readSigningKeys,
-} from '../sql/reads.ts';
-import { listResources, readResource } from '../sql/resource-reads.ts';
-import { repeatedOf } from '../sql/resources.ts';
-import { readRevokedSessions, readSession, readSessions } from '../sql/sessions.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -45,46 +23,71 @@ import type {
 } from '../store.ts';
 import { type WriteLimits, WriteQueue } from '../write-queue.ts';
 import type { BatchRunner } from '../writes.ts';
-import { type Connection, isDatabaseFailure } from './connection.ts';
-import type { FileLock } from './file.ts';
+import { findAudit, readAudit } from './audit-reads.ts';
+import {
+  readNewestTrades,
+  readOpenOrders,
+  readOrder,
+  readOrderChanges,
+  readOrders,
+  readPlacedOrder,
+  readTrades,
+} from './orders.ts';
+import type { Sql } from './query.ts';
+import {
+  readHoldings,
+  readKeyIdOfSecret,
+  readMeta,
+  readOperatorIdOfToken,
+  readSigningKeys,
+} from './reads.ts';
+import { listResources, readResource } from './resource-reads.ts';
+import { repeatedOf } from './resources.ts';
+import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 
 /** Several queries that must see one state. */
 const SNAPSHOT = true;
 const WRITE_QUEUE_MAX = 8_192;
 const WRITE_BATCH_MAX = 512;
 
-export interface SqliteOptions extends Partial<WriteLimits> {
-  /**
-   * Take the file for this process alone, as long as it lives: a server's memory of what keys may
-   * do would not hear of another server's changes. Without a meaning for a database in memory.
-   */
-  readonly exclusive?: boolean;
-  /**
-   * HMACs the audit log. Without it nothing that has an audit entry can be written to a file; a
-   * database in memory, which nobody reads later, makes one of its own.
-   */
-  readonly auditKey?: KeyObject;
+export interface SqlStoreOptions extends Partial<WriteLimits> {
   /** Hears how many writes shared each commit. */
   readonly onCommit?: (writes: number) => void;
 }
 
-/** What a store on SQLite is made of; it closes all of it. */
-export interface SqliteParts {
-  readonly reader: Connection;
-  readonly runner: BatchRunner;
-  readonly lock?: FileLock | undefined;
-  readonly options?: SqliteOptions;
+/** How an engine is asked. */
+export interface Reader {
+  /**
+   * Answers what is asked; with `isSnapshot`, all of its queries see one state.
+   * @throws AppError UNAVAILABLE when the database cannot answer
+   */
+  read<R>(ask: () => Sql<R>, isSnapshot: boolean): Promise<R>;
+  /** See Store.isCurrent. */
+  isCurrent(): boolean;
+  close(): Promise<void>;
 }
 
-/** Reads on the spot from one connection; has its writes done, batch by batch, by a runner. */
-export class SqliteStore implements Store {
-  readonly #parts: SqliteParts;
-  readonly #changes = new Changes();
+/** What a store is made of; it closes all of it, in this order. */
+export interface SqlStoreParts {
+  /** Who hears of changes, where others than this store announce some too. */
+  readonly changes?: Changes;
+  readonly reader: Reader;
+  readonly runner: BatchRunner;
+  /** What keeps others away from the database, if anything does. */
+  readonly lock?: { close(): void } | undefined;
+  readonly options?: SqlStoreOptions;
+}
+
+/** Reads by one part of the engine; has its writes done, batch by batch, by another. */
+export class SqlStore implements Store {
+  readonly #parts: SqlStoreParts;
+  readonly #changes: Changes;
   readonly #writes: WriteQueue;
   #closed: Promise<void> | undefined;
 
-  constructor(parts: SqliteParts) {
+  constructor(parts: SqlStoreParts) {
     this.#parts = parts;
+    this.#changes = parts.changes ?? new Changes();
     const limits = {
       writeQueueMax: parts.options?.writeQueueMax ?? WRITE_QUEUE_MAX,
       writeBatchMax: parts.options?.writeBatchMax ?? WRITE_BATCH_MAX,
@@ -92,7 +95,7 @@ export class SqliteStore implements Store {
     this.#writes = new WriteQueue(parts.runner, this.#changes, limits, parts.options?.onCommit);
   }
 
-  async meta(name: string): Promise<string | undefined> {
+  meta(name: string): Promise<string | undefined> {
     return this.#read(() => readMeta(name));
   }
 
@@ -100,7 +103,7 @@ export class SqliteStore implements Store {
     return this.#writes.submit('noteMeta', name, value);
   }
 
-  async signingKeys(): Promise<SealedSigningKey[]> {
+  signingKeys(): Promise<SealedSigningKey[]> {
     return this.#read(readSigningKeys);
   }
 
@@ -108,26 +111,23 @@ export class SqliteStore implements Store {
     return this.#writes.submit('addSigningKey', key, audit);
   }
 
-  async keyIdOfSecret(secretMac: string, nowMs: number): Promise<string | undefined> {
+  keyIdOfSecret(secretMac: string, nowMs: number): Promise<string | undefined> {
     return this.#read(() => readKeyIdOfSecret(secretMac, nowMs));
   }
 
-  async operatorIdOfToken(tokenMac: string): Promise<string | undefined> {
+  operatorIdOfToken(tokenMac: string): Promise<string | undefined> {
     return this.#read(() => readOperatorIdOfToken(tokenMac));
   }
 
-  async holdings(keyId: string): Promise<Holdings | undefined> {
+  holdings(keyId: string): Promise<Holdings | undefined> {
     return this.#read(() => readHoldings(keyId), SNAPSHOT);
   }
 
-  async get<K extends ResourceKind>(
-    kind: K,
-    id: string,
-  ): Promise<Stored<Resources[K]> | undefined> {
+  get<K extends ResourceKind>(kind: K, id: string): Promise<Stored<Resources[K]> | undefined> {
     return this.#read(() => readResource(kind, id), SNAPSHOT);
   }
 
-  async list<K extends ResourceKind>(kind: K, query: ListQuery): Promise<Stored<Resources[K]>[]> {
+  list<K extends ResourceKind>(kind: K, query: ListQuery): Promise<Stored<Resources[K]>[]> {
     return this.#read(() => listResources(kind, query), SNAPSHOT);
   }
 
@@ -140,7 +140,7 @@ export class SqliteStore implements Store {
     return this.#writes.submit('change', changes, by, request) as Promise<ChangeOutcome<K>>;
   }
 
-  async repeatedOf(request: RequestRecord): Promise<string | undefined> {
+  repeatedOf(request: RequestRecord): Promise<string | undefined> {
     return this.#read(() => repeatedOf(request));
   }
 
@@ -152,7 +152,7 @@ export class SqliteStore implements Store {
     return this.#writes.submit('createSession', session, audit, secretMac);
   }
 
-  async session(sessionId: string): Promise<Session | undefined> {
+  session(sessionId: string): Promise<Session | undefined> {
     return this.#read(() => readSession(sessionId));
   }
 
@@ -160,7 +160,7 @@ export class SqliteStore implements Store {
     return this.#writes.submit('revokeSession', sessionId, atMs, audit);
   }
 
-  async sessions(query: SessionQuery): Promise<Session[]> {
+  sessions(query: SessionQuery): Promise<Session[]> {
     return this.#read(() => readSessions(query), SNAPSHOT);
   }
 
@@ -172,7 +172,7 @@ export class SqliteStore implements Store {
     return this.#writes.submit('revokeSessions', of, atMs, audit);
   }
 
-  async revokedSessions(nowMs: number): Promise<RevokedSession[]> {
+  revokedSessions(nowMs: number): Promise<RevokedSession[]> {
     return this.#read(() => readRevokedSessions(nowMs));
   }
 
@@ -180,23 +180,23 @@ export class SqliteStore implements Store {
     return this.#writes.submit('recordOrders', changes, trades);
   }
 
-  async order(accountId: string, orderId: string): Promise<OrderState | undefined> {
+  order(accountId: string, orderId: string): Promise<OrderState | undefined> {
     return this.#read(() => readOrder(accountId, orderId));
   }
 
-  async placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined> {
+  placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined> {
     return this.#read(() => readPlacedOrder(accountId, clientOrderId));
   }
 
-  async orders(accountId: string, finalMax: number): Promise<OrdersSnapshot> {
+  orders(accountId: string, finalMax: number): Promise<OrdersSnapshot> {
     return this.#read(() => readOrders(accountId, finalMax), SNAPSHOT);
   }
 
-  async openOrders(): Promise<OrderState[]> {
+  openOrders(): Promise<OrderState[]> {
     return this.#read(readOpenOrders);
   }
 
-  async orderChanges(
+  orderChanges(
     accountId: string,
     afterSequence: number,
     limit: number,
@@ -204,23 +204,19 @@ export class SqliteStore implements Store {
     return this.#read(() => readOrderChanges(accountId, afterSequence, limit));
   }
 
-  async trades(
-    accountId: string,
-    afterSequence: number,
-    limit: number,
-  ): Promise<Numbered<Trade>[]> {
+  trades(accountId: string, afterSequence: number, limit: number): Promise<Numbered<Trade>[]> {
     return this.#read(() => readTrades(accountId, afterSequence, limit));
   }
 
-  async newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]> {
+  newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]> {
     return this.#read(() => readNewestTrades(accountId, max));
   }
 
-  async audit(afterSequence: number, limit: number): Promise<Numbered<AuditEntry>[]> {
+  audit(afterSequence: number, limit: number): Promise<Numbered<AuditEntry>[]> {
     return this.#read(() => readAudit(afterSequence, limit));
   }
 
-  async findAudit(query: AuditQuery): Promise<AuditPage> {
+  findAudit(query: AuditQuery): Promise<AuditPage> {
     return this.#read(() => findAudit(query), SNAPSHOT);
   }
 
@@ -237,8 +233,12 @@ export class SqliteStore implements Store {
     return this.#changes.subscribe(listener);
   }
 
+  isCurrent(): boolean {
+    return this.#parts.reader.isCurrent();
+  }
+
   async ping(): Promise<void> {
-    this.#read(() => readMeta('ping'));
+    await this.#read(() => readMeta('ping'));
     this.#parts.runner.check();
   }
 
@@ -250,21 +250,15 @@ export class SqliteStore implements Store {
   async #close(): Promise<void> {
     const { reader, runner, lock } = this.#parts;
     await this.#writes.close();
-    // The reader first: the last connection to close moves the log into the database, which a
-    // connection that cannot write is unable to do.
-    reader.close();
+    // The reader first: with SQLite, the last connection to close moves the log into the database,
+    // which a connection that cannot write is unable to do.
+    await reader.close();
     await runner.close();
     lock?.close();
   }
 
-  #read<R>(read: () => Sql<R>, snapshot = false): R {
-    if (this.#closed !== undefined) throw new AppError('UNAVAILABLE', 'the store is closed');
-    try {
-      const { reader } = this.#parts;
-      return snapshot ? reader.snapshot(() => reader.drive(read())) : reader.drive(read());
-    } catch (error) {
-      if (!isDatabaseFailure(error)) throw error;
-      throw new AppError('UNAVAILABLE', 'the database cannot be read', { cause: error });
-    }
+  #read<R>(ask: () => Sql<R>, isSnapshot = false): Promise<R> {
+    if (this.#closed === undefined) return this.#parts.reader.read(ask, isSnapshot);
+    return Promise.reject(new AppError('UNAVAILABLE', 'the store is closed'));
   }
 }

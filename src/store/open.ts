@@ -1,0 +1,20 @@
+/** Opening a store: which engine it is on, its address says. */
+import { openPostgres, type PostgresOptions } from './postgres/postgres.ts';
+import { openSqlite, type SqliteOptions } from './sqlite/sqlite.ts';
+import type { Store } from './store.ts';
+
+export type StoreOptions = SqliteOptions & PostgresOptions;
+
+/** True for a database that many processes may share. */
+export function isPostgres(url: string): boolean {
+  return /^postgres(ql)?:/.test(url);
+}
+
+/**
+ * Opens the database, and makes or migrates it first where that is needed.
+ * @param url `sqlite:PATH`, `sqlite::memory:` or `postgres://…`
+ * @throws StoreError in one line without a password, when it cannot be used
+ */
+export function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
+  return isPostgres(url) ? openPostgres(url, options) : openSqlite(url, options);
+}

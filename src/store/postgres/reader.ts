@@ -1,0 +1,55 @@
+/** Reading a PostgreSQL database: over a pool of connections. */
+import type pg from 'pg';
+import { AppError } from '../../domain/errors.ts';
+import { changed, type Sql } from '../sql/query.ts';
+import type { Reader } from '../sql/sql-store.ts';
+import { DatabaseFailure, drive, neutral } from './connection.ts';
+import type { Feed } from './feed.ts';
+
+export class PostgresReader implements Reader {
+  readonly #pool: pg.Pool;
+
+  readonly #feed: Feed;
+
+  /** Both are closed with it. */
+  constructor(pool: pg.Pool, feed: Feed) {
+    this.#pool = pool;
+    this.#feed = feed;
+  }
+
+  async read<R>(ask: () => Sql<R>, isSnapshot: boolean): Promise<R> {
+    try {
+      return await (isSnapshot ? snapshot(this.#pool, ask) : drive(this.#pool, ask()));
+    } catch (error) {
+      if (!(error instanceof DatabaseFailure)) throw error;
+      throw new AppError('UNAVAILABLE', 'the database cannot be read', { cause: error });
+    }
+  }
+
+  isCurrent(): boolean {
+    return this.#feed.isCurrent();
+  }
+
+  async close(): Promise<void> {
+    await this.#feed.close();
+    await this.#pool.end();
+  }
+}
+
+/** All queries see one state. @throws DatabaseFailure */
+async function snapshot<R>(pool: pg.Pool, asked: () => Sql<R>): Promise<R> {
+  const client = await pool.connect().catch((error) => {
+    throw neutral(error);
+  });
+  try {
+    await drive(client, changed('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
+    const found = await drive(client, asked());
+    await drive(client, changed('COMMIT'));
+    client.release();
+    return found;
+  } catch (error) {
+    // Whatever it is in the middle of goes with the connection.
+    client.release(true);
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * One batch of writes in one transaction. One lock stands for all: a batch of sessions alone shares
+ * it, any other has it alone. So no revocation comes between a session and its key, what must hold of
+ * several rows holds, and what is announced is numbered in the order of the commits.
+ */
+import type { KeyObject } from 'node:crypto';
+import type pg from 'pg';
+import { AuditLog } from '../sql/audit.ts';
+import { doWrite, doWrites } from '../sql/batch.ts';
+import { first, rows, type Sql } from '../sql/query.ts';
+import { WRITES } from '../sql/writes.ts';
+import type { Change } from '../store.ts';
+import type { Outcome, Write } from '../writes.ts';
+import { ask, DatabaseFailure, drive } from './connection.ts';
+import { changeRow } from './feed-rows.ts';
+
+/** Of all advisory locks of ours: `Prpk` in ASCII. The second number is 0 here, a chain's elsewhere. */
+export const LOCKS = 0x5072706b;
+
+const SQL = {
+  begin: 'BEGIN',
+  commit: 'COMMIT',
+  rollback: 'ROLLBACK',
+  lock: `SELECT pg_advisory_xact_lock(${LOCKS}, 0)`,
+  lockShared: `SELECT pg_advisory_xact_lock_shared(${LOCKS}, 0)`,
+  transactionId: 'SELECT CAST(pg_current_xact_id() AS text) AS id',
+  auditNumbers: `SELECT nextval('audit_sequence') AS number FROM generate_series(1, ?)`,
+  announce: `
+    INSERT INTO change_feed (kind, id, expires_at_ms)
+    SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS text[]), CAST(? AS bigint[]))
+    RETURNING number`,
+  notify: `SELECT pg_notify('propusk_change', '')`,
+} as const;
+
+/** A connection that writes, and the chain of the audit log that is its own. */
+export interface Writer {
+  readonly client: pg.Client;
+  /** undefined where nothing that has an audit entry can be written. */
+  readonly auditKey: KeyObject | undefined;
+  readonly chain: number;
+}
+
+/** A batch, done. */
+export interface Committed {
+  readonly outcomes: readonly Outcome[];
+  /** The numbers that what changed has in the feed. */
+  readonly numbers: readonly number[];
+}
+
+/** The connection was lost at COMMIT: the server knows under this id what became of it. */
+export class CommitInDoubt extends Error {
+  readonly transactionId: string;
+  readonly outcomes: readonly Outcome[];
+
+  constructor(transactionId: string, outcomes: readonly Outcome[], cause: unknown) {
+    super('the connection was lost at COMMIT', { cause });
+    this.transactionId = transactionId;
+    this.outcomes = outcomes;
+  }
+}
+
+/**
+ * @throws DatabaseFailure when nothing is kept; CommitInDoubt when it is not known
+ */
+export async function runTransaction(writer: Writer, batch: readonly Write[]): Promise<Committed> {
+  const { client, auditKey, chain } = writer;
+  try {
+    const id = await begin(client, batch.every(isSession) ? SQL.lockShared : SQL.lock);
+    const log = new AuditLog(auditKey, { chain, nextNumbers });
+    if (auditKey !== undefined) await drive(client, prepared(log, batch.length));
+    const outcomes: Outcome[] = [];
+    for (const part of partsOf(batch)) outcomes.push(...(await doPart(client, part, log)));
+    await drive(client, log.finish());
+    const changes = outcomes.flatMap((outcome) => (outcome.ok ? outcome.changes : []));
+    const numbers = await commit(client, changes).catch((error) => {
+      if (!(error instanceof DatabaseFailure) || !error.isOfConnection) throw error;
+      throw new CommitInDoubt(id, outcomes, error);
+    });
+    return { outcomes, numbers };
+  } catch (error) {
+    // Where the connection is lost, so is the transaction.
+    await ask(client, { of: 'changed', sql: SQL.rollback, values: [] }).catch(() => {});
+    throw error;
+  }
+}
+
+/** Begins, and has the lock before it looks at anything; answers the transaction's id. */
+export async function begin(client: pg.Client, lock: string = SQL.lock): Promise<string> {
+  const [, , { id }] = await Promise.all([
+    ask(client, { of: 'changed', sql: SQL.begin, values: [] }),
+    ask(client, { of: 'first', sql: lock, values: [] }),
+    ask(client, { of: 'first', sql: SQL.transactionId, values: [] }) as Promise<{ id: string }>,
+  ]);
+  return id;
+}
+
+/** What is announced goes along; answers its numbers. */
+export async function commit(client: pg.Client, changes: readonly Change[]): Promise<number[]> {
+  const announced = changes.map(changeRow);
+  const values = [
+    announced.map(({ kind }) => kind),
+    announced.map(({ id }) => id),
+    announced.map(({ expiresAtMs }) => expiresAtMs),
+  ];
+  const asked: Promise<unknown>[] = [];
+  if (announced.length > 0) {
+    // Arrays are for PostgreSQL alone, and values of the logic that both engines share are not.
+    const arrays = values as unknown as string[];
+    asked.push(ask(client, { of: 'rows', sql: SQL.announce, values: arrays }));
+    asked.push(ask(client, { of: 'first', sql: SQL.notify, values: [] }));
+  }
+  asked.push(ask(client, { of: 'changed', sql: SQL.commit, values: [] }));
+  // All of them are waited for: of a transaction that failed before, COMMIT says that all is well.
+  const [numbers] = await Promise.all(asked);
+  return announced.length === 0 ? [] : (numbers as { number: number }[]).map((row) => row.number);
+}
+
+/** Numbers of entries to come: asked for under the lock, so that those of changes grow. */
+export function* nextNumbers(count: number): Sql<readonly number[]> {
+  return (yield* rows<{ number: number }>(SQL.auditNumbers, count)).map(({ number }) => number);
+}
+
+function* prepared(log: AuditLog, entries: number): Sql<void> {
+  yield* log.head();
+  yield* log.reserve(entries);
+}
+
+function isSession({ name }: Write): boolean {
+  return name === 'createSession';
+}
+
+/** The batch in its order: sessions that follow each other are one part, any other write is its own. */
+function partsOf(batch: readonly Write[]): Write[][] {
+  const parts: Write[][] = [];
+  for (const write of batch) {
+    const last = parts.at(-1);
+    if (last !== undefined && isSession(write) && last.every(isSession)) last.push(write);
+    else parts.push([write]);
+  }
+  return parts;
+}
+
+/**
+ * Writes of one part do not rest on each other, so they go out together; where one is refused, they
+ * are done again one by one.
+ */
+async function doPart(
+  client: pg.Client,
+  part: readonly Write[],
+  log: AuditLog,
+): Promise<Outcome[]> {
+  if (part.length === 1) return drive(client, doWrites(WRITES, part, log));
+  const mark = log.mark();
+  const [, ...ends] = await Promise.allSettled([
+    ask(client, { of: 'changed', sql: 'SAVEPOINT one_part', values: [] }),
+    ...part.map((write) => drive(client, doWrite(WRITES, write, log))),
+    ask(client, { of: 'changed', sql: 'RELEASE SAVEPOINT one_part', values: [] }),
+  ]);
+  const outcomes: Outcome[] = [];
+  for (const end of ends.slice(0, -1)) {
+    if (end.status === 'fulfilled')
+      outcomes.push({ ok: true, ...(end.value as object) } as Outcome);
+  }
+  if (outcomes.length === part.length) return outcomes;
+  await ask(client, { of: 'changed', sql: 'ROLLBACK TO SAVEPOINT one_part', values: [] });
+  log.resetTo(mark);
+  return drive(client, doWrites(WRITES, part, log));
+}
+
+/** What became of a transaction; undefined while it is under way. */
+export function* fateOf(transactionId: string): Sql<'committed' | 'aborted' | undefined> {
+  const sql = 'SELECT pg_xact_status(CAST(? AS xid8)) AS status';
+  const found = yield* first<{ status: string | null }>(sql, transactionId);
+  if (found?.status === 'committed' || found?.status === 'aborted') return found.status;
+  if (found?.status === null) throw new Error('the server has forgotten the transaction');
+  return undefined;
+}

@@ -1,0 +1,69 @@
+/** What clients see is the same where PostgreSQL remembers and Valkey counts: the same tests say so. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { SHARED_ENGINES, VALKEY_DATABASES } from '../engines.ts';
+import { PostgresServer } from './postgres-server.ts';
+import { ValkeyServer } from './valkey.ts';
+
+const ROOT = path.join(import.meta.dirname, '..', '..');
+/** Of the tests over the network: those of what clients see, in every protocol. */
+const OF_CLIENTS = [
+  'protocol-',
+  'rest',
+  'renewal',
+  'orders',
+  'limit',
+  'access-',
+  'drain',
+  'refusals',
+];
+/** Of operators. */
+const OF_OPERATORS = ['admin-', 'cli-', 'forward-auth'];
+/** Of clients that nobody here wrote, and the runnable examples. */
+const FOREIGN = ['examples', 'documented', 'finam-sdk', 'connect-web'];
+
+let postgres: PostgresServer;
+let valkey: ValkeyServer;
+
+before(async () => {
+  postgres = await PostgresServer.start();
+  valkey = await ValkeyServer.start('--databases', String(VALKEY_DATABASES));
+});
+after(async () => {
+  await valkey[Symbol.asyncDispose]();
+  await postgres.kill();
+});
+
+/** Runs test files of this project on the two engines; what they say is told when they fail. */
+async function run(pattern: string, words: readonly string[]): Promise<void> {
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  delete env.NODE_TEST_CONTEXT;
+  const child = spawn(process.execPath, ['scripts/test.ts', pattern, ...words], {
+    cwd: ROOT,
+    env: {
+      ...env,
+      [SHARED_ENGINES.postgres]: postgres.url,
+      [SHARED_ENGINES.valkey]: valkey.url,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  for (const output of [child.stdout, child.stderr]) {
+    output.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  }
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, said.split('failing tests:').at(-1)?.slice(0, 20_000) ?? said);
+  const passed = /^ℹ pass (\d+)$/m.exec(said)?.[1];
+  const databases = await postgres.query(postgres.url, 'SELECT count(*) FROM pg_database');
+  // They have run, and not on engines of their own.
+  assert.ok(Number(passed) > 0 && Number(databases[0]?.count) > 4, said);
+}
+
+test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
+test('what operators see', () => run('test/*.test.ts', OF_OPERATORS));
+test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));
