@@ -75,7 +75,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   store: { all: ['domain', 'node:', 'pg'] },
   counters: { all: ['domain', 'node:', '@redis/client'] },
   grants: { all: ['domain'], types: ['store/store.ts'] },
-  venue: { all: ['domain'], types: ['store/store.ts'] },
+  venue: { all: ['domain'], types: ['store/store.ts', 'store/order-store.ts'] },
   service: {
     all: ['domain', 'gen', PROTOBUF],
     types: ['store/store.ts', 'grants', 'counters', 'venue', 'pipeline/call.ts'],

@@ -68,6 +68,7 @@ fi
 
 install_go grpc-interop-client google.golang.org/grpc/interop/client "$GRPC_GO_VERSION"
 install_go caddy github.com/caddyserver/caddy/v2/cmd/caddy "$CADDY_VERSION"
+install_go compose-spec github.com/compose-spec/compose-go/v2/cmd "$COMPOSE_GO_VERSION"
 install_go h2spec github.com/summerwind/h2spec/cmd/h2spec "$H2SPEC_VERSION"
 
 # the messages of the interop client, which its module has no .proto of

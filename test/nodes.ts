@@ -39,16 +39,16 @@ export class Node {
   #keptBack: Change[] = [];
   #stop: () => Promise<void> = async () => {};
 
-  private constructor(behind: Store) {
+  private constructor(behind: Store, isShared: boolean) {
     behind.subscribe((change) => {
       // What becomes of orders was recorded by this node itself, or might have been.
       if (this.link.isCut && change.kind !== 'orders') this.#keptBack.push(change);
       else this.#changes.announce([change]);
     });
     const own: Partial<Store> = {
-      isCurrent: () => !this.link.isCut,
+      isCurrent: () => !this.link.isCut && behind.isCurrent(),
       subscribe: (listener) => this.#changes.subscribe(listener),
-      close: async () => {},
+      close: isShared ? async () => {} : () => behind.close(),
     };
     const get = (target: Store, name: keyof Store) => {
       if (own[name] !== undefined) return own[name];
@@ -59,8 +59,13 @@ export class Node {
   }
 
   /** @param offsetMs by how much its clock is ahead of the machine's */
-  static async start(behind: Store, offsetMs: number, args: readonly string[]): Promise<Node> {
-    const node = new Node(behind);
+  static async start(
+    behind: Store,
+    isShared: boolean,
+    offsetMs: number,
+    args: readonly string[],
+  ): Promise<Node> {
+    const node = new Node(behind, isShared);
     node.clock.offsetMs = offsetMs;
     await node.#listen(args);
     return node;
@@ -89,6 +94,7 @@ export class Node {
     this.link.isCut = false;
   }
 
+  /** Stops it, and closes what it remembers in. */
   async stop(): Promise<void> {
     await this.outside[Symbol.asyncDispose]();
     await this.inside[Symbol.asyncDispose]();
@@ -100,7 +106,7 @@ function away(): AppError {
   return new AppError('UNAVAILABLE', 'the database does not answer this node');
 }
 
-/** Nodes on one new database in memory, started at the same moment. */
+/** Nodes on one new database, started at the same moment. */
 export class Nodes implements AsyncDisposable {
   readonly store: Store;
   readonly all: readonly Node[];
@@ -110,11 +116,29 @@ export class Nodes implements AsyncDisposable {
     this.all = all;
   }
 
-  /** @param offsetsMs by how much each one's clock is ahead of the machine's */
+  /**
+   * On a database in memory.
+   * @param offsetsMs by how much each one's clock is ahead of the machine's
+   */
   static async start(offsetsMs: readonly number[], ...args: readonly string[]): Promise<Nodes> {
     const store = await openSqlite(DATABASE);
-    const nodes = offsetsMs.map((offsetMs) => Node.start(store, offsetMs, args));
+    const nodes = offsetsMs.map((offsetMs) => Node.start(store, true, offsetMs, args));
     return new Nodes(store, await Promise.all(nodes));
+  }
+
+  /** Each with a store of its own, on a database that they share. */
+  static async startOn(
+    open: () => Promise<Store>,
+    offsetsMs: readonly number[],
+    ...args: readonly string[]
+  ): Promise<Nodes> {
+    const stores = await Promise.all(offsetsMs.map(open));
+    const nodes = offsetsMs.map(async (offsetMs, i) => {
+      const own = stores[i];
+      if (own === undefined) throw new Error('a store for each');
+      return Node.start(own, false, offsetMs, args);
+    });
+    return new Nodes(await open(), await Promise.all(nodes));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -110,3 +110,6 @@ export interface Holdings {
     readonly permissions: readonly Permission[];
   })[];
 }
+
+/** A record with its place among all of its kind: it grows with each, for all accounts together. */
+export type Numbered<T> = T & { readonly sequence: number };

@@ -99,6 +99,12 @@ export interface Trade {
   readonly comment: string;
 }
 
+/** What a symbol was last traded at. */
+export interface LastPrice {
+  readonly symbol: string;
+  readonly price: string;
+}
+
 /** True for a status that an order never leaves. */
 export function isFinal(status: OrderStatus): boolean {
   return status !== OrderStatus.NEW && status !== OrderStatus.PARTIALLY_FILLED;

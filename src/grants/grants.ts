@@ -78,13 +78,14 @@ export class Grants {
    * @throws AppError UNAVAILABLE where the store has to be asked and cannot answer
    */
   of(keyId: string, session?: SessionOf): Grant | undefined | Promise<Grant | undefined> {
-    if (!this.#isTrusted(session)) {
+    const nowMs = this.#clock.now();
+    if (!this.#isTrusted(session, nowMs)) {
       this.lookups.misses++;
       if (!this.#revoked.isComplete) void this.#readRevoked();
       return this.#load(keyId, session);
     }
     const held = this.#byKey.get(keyId);
-    if (held !== undefined && this.#clock.now() < held.changesAtMs) {
+    if (held !== undefined && nowMs < held.changesAtMs) {
       this.lookups.hits++;
       return held;
     }
@@ -121,8 +122,9 @@ export class Grants {
     return lookAgain(this.#clock, listen, looker);
   }
 
-  #isTrusted(session: SessionOf | undefined): boolean {
-    return this.#store.isCurrent() && (session === undefined || this.#revoked.isKnown(session));
+  #isTrusted(session: SessionOf | undefined, nowMs: number): boolean {
+    if (!this.#store.isCurrent()) return false;
+    return session === undefined || this.#revoked.isKnown(session, nowMs);
   }
 
   async #loadShared(keyId: string, session?: SessionOf): Promise<Grant | undefined> {
@@ -133,7 +135,7 @@ export class Grants {
     }
     const grant = await loading;
     // It may have begun before this call, and have taken its time.
-    return this.#isTrusted(session) ? grant : this.#load(keyId, session);
+    return this.#isTrusted(session, this.#clock.now()) ? grant : this.#load(keyId, session);
   }
 
   async #load(keyId: string, session?: SessionOf): Promise<Grant | undefined> {

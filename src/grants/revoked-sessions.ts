@@ -36,9 +36,9 @@ export class RevokedSessions {
     return this.#ends.has(sessionId);
   }
 
-  /** Whether what `has` says of the session is all that there is to say. */
-  isKnown({ expiresAt }: SessionOf): boolean {
-    return this.#isComplete && expiresAt * 1000 > this.#clock.now();
+  /** Whether what `has` says of the session is all that there is to say at `nowMs`. */
+  isKnown({ expiresAt }: SessionOf, nowMs: number): boolean {
+    return this.#isComplete && expiresAt * 1000 > nowMs;
   }
 
   note(sessionId: string, expiresAtMs: number): void {

@@ -2,7 +2,6 @@
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { ApiKey, Holdings, Session } from '../domain/model.ts';
-import { Changes } from '../store/changes.ts';
 import type { Change, RevokedSession, Store } from '../store/store.ts';
 
 export class FakeClock implements Clock {
@@ -47,7 +46,12 @@ interface State {
 
 /** Answers with what was there when it was asked, or is by then. */
 export class SlowStore implements Pick<Store, Asked | 'subscribe' | 'isCurrent'> {
-  readonly changes = new Changes();
+  /** Tells those who subscribed. */
+  readonly changes = {
+    announce: (changes: readonly Change[]) => {
+      for (const change of changes) for (const listener of this.#listeners) listener(change);
+    },
+  };
   readonly keys = new Map(KEYS.map((id) => [id, keyOf(id)]));
   readonly accounts = new Map<string, string[]>([
     ['c1', ['a']],
@@ -70,6 +74,7 @@ export class SlowStore implements Pick<Store, Asked | 'subscribe' | 'isCurrent'>
   isOld = false;
   /** Whether answers hold what is there by then, rather than when they were asked for. */
   readsLate = false;
+  readonly #listeners = new Set<(change: Change) => void>();
   #keptBack: Change[] = [];
   /** The newest state all of which was told. */
   #told = 0;
@@ -118,7 +123,8 @@ export class SlowStore implements Pick<Store, Asked | 'subscribe' | 'isCurrent'>
   }
 
   subscribe(listener: (change: Change) => void): () => void {
-    return this.changes.subscribe(listener);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   changeKey(keyId: string, change: Partial<ApiKey>): void {

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { AppError } from '../domain/errors.ts';
+import type { Numbered } from '../domain/model.ts';
 import { Call } from '../pipeline/call.ts';
 import { Changes } from '../store/changes.ts';
-import type { Numbered, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { OrderFeed } from './order-feed.ts';
 
 type Row = Numbered<{ readonly accountId: string }>;

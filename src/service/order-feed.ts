@@ -3,8 +3,9 @@
  * Nothing waits in memory for a reader, so a slow one costs what a fast one does.
  */
 
+import type { Numbered } from '../domain/model.ts';
 import type { Call } from '../pipeline/call.ts';
-import type { Numbered, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { Bell } from './bell.ts';
 
 /** Records that go into one answer at most. */

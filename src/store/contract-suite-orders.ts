@@ -1,9 +1,10 @@
 /** The part of the engines' suite that is about orders: a log of their changes, and their states. */
 import assert from 'node:assert/strict';
+import type { Numbered } from '../domain/model.ts';
 import { isFinal, type OrderState, type Trade } from '../domain/order.ts';
 import { type Check, heard, refused } from './contract-checks.ts';
 import { canceled, filled, placed, trade } from './contract-samples.ts';
-import type { Change, Numbered, Store } from './store.ts';
+import type { Change, Store } from './store.ts';
 
 /** Changes or trades without their places in the log. */
 function bare<T extends OrderState | Trade>(numbered: readonly Numbered<T>[]) {

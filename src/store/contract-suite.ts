@@ -10,6 +10,7 @@ import { recordsContract } from './contract-suite-records.ts';
 import { requestsContract } from './contract-suite-requests.ts';
 import { resourcesContract } from './contract-suite-resources.ts';
 import { sessionsContract } from './contract-suite-sessions.ts';
+import { venueContract } from './contract-suite-venue.ts';
 import type { Change, Store } from './store.ts';
 
 /**
@@ -39,6 +40,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
     sessionsContract(check);
     auditContract(check);
     ordersContract(check);
+    venueContract(check);
     changesContract(check);
     lifeContract(check);
   });
@@ -251,6 +253,9 @@ function lifeContract(check: Check): void {
       store.session('one'),
       store.recordOrders([placed('late')], []),
       store.orders('a1', 1),
+      store.venuePosition(),
+      store.orderLog(0, 1),
+      store.prices(0, 1),
       store.audit(0, 1),
       store.ping(),
     ];

@@ -14,13 +14,14 @@ import type {
   AuditEntry,
   Client,
   Holdings,
+  Numbered,
   Operator,
   Plan,
   SealedSigningKey,
   Session,
   Subscription,
 } from '../domain/model.ts';
-import type { OrderState, Trade } from '../domain/order.ts';
+import type { OrderStore } from './order-store.ts';
 
 /** Something that was known has changed; what is held in memory about it must be dropped. */
 export type Change =
@@ -139,23 +140,12 @@ export interface AuditPage {
   readonly cursor: number | undefined;
 }
 
-/** A record with its place among all of its kind: it grows with each, for all accounts together. */
-export type Numbered<T> = T & { readonly sequence: number };
-
-/** What has become of an account's orders, up to a change. */
-export interface OrdersSnapshot {
-  /** Those that are not final, and of the final ones the newest; the oldest order first. */
-  readonly orders: readonly OrderState[];
-  /** Of the account's newest change that they hold; 0 when there was none. */
-  readonly sequence: number;
-}
-
 export interface RevokedSession {
   readonly sessionId: string;
   readonly expiresAtMs: number;
 }
 
-export interface Store {
+export interface Store extends OrderStore {
   /** What is noted under this name about the database itself. */
   meta(name: string): Promise<string | undefined>;
   /** Notes it, unless something is noted already; answers what is noted now. */
@@ -228,31 +218,6 @@ export interface Store {
   ): Promise<number>;
   /** Sessions that were revoked and would otherwise live past `nowMs`. */
   revokedSessions(nowMs: number): Promise<RevokedSession[]>;
-
-  /**
-   * Records changes of orders, in the order in which they happened (a new order is one), and trades:
-   * all of it or nothing. Rejects with AppError CLIENT_ORDER_ID_TAKEN when a new order has the client
-   * order id of another of its account. Announces every account once.
-   */
-  recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void>;
-  /** The newest state of an order of the account. */
-  order(accountId: string, orderId: string): Promise<OrderState | undefined>;
-  /** The first state of the account's order with this client order id. */
-  placedOrder(accountId: string, clientOrderId: string): Promise<OrderState | undefined>;
-  /** The account's orders; of the final ones at most `finalMax`. */
-  orders(accountId: string, finalMax: number): Promise<OrdersSnapshot>;
-  /** The orders of all accounts that are not final, the oldest first. */
-  openOrders(): Promise<OrderState[]>;
-  /** Changes of the account's orders after `afterSequence`, in their order. */
-  orderChanges(
-    accountId: string,
-    afterSequence: number,
-    limit: number,
-  ): Promise<Numbered<OrderState>[]>;
-  /** Trades of the account after `afterSequence`, in their order. */
-  trades(accountId: string, afterSequence: number, limit: number): Promise<Numbered<Trade>[]>;
-  /** The account's newest trades, at most `max`, in their order. */
-  newestTrades(accountId: string, max: number): Promise<Numbered<Trade>[]>;
 
   /** Audit entries in the order in which they were written, from `afterSequence` on. */
   audit(afterSequence: number, limit: number): Promise<Numbered<AuditEntry>[]>;

@@ -1,11 +1,25 @@
-/** The open orders of the paper venue and the prices it was given, as they are recorded. */
-import { isFinal, type OrderState, OrderType } from '../domain/order.ts';
+/** The open orders of the paper venue and the prices it was given, as they are recorded up to a position. */
+
+import type { Numbered } from '../domain/model.ts';
+import {
+  isFinal,
+  type LastPrice,
+  type Order,
+  type OrderState,
+  OrderType,
+} from '../domain/order.ts';
+import type { VenuePosition } from '../store/order-store.ts';
 import { endsAtMs } from './order-life.ts';
 
 /** What a round has changed: the newest state of each order that it touched, and new prices. */
 export interface Draft {
   readonly newest: ReadonlyMap<string, OrderState>;
   readonly newPrices: ReadonlyMap<string, string>;
+}
+
+/** What makes an order one that its account has placed before; no order has it as its id. */
+export function orderKey({ accountId, clientOrderId }: Order): string {
+  return JSON.stringify([accountId, clientOrderId]);
 }
 
 export class Book {
@@ -17,10 +31,20 @@ export class Book {
   readonly #idsOfEnd = new Map<number, Set<string>>();
   readonly #countOfAccount = new Map<string, number>();
   readonly #prices = new Map<string, string>();
+  #position: VenuePosition;
 
-  /** @param open orders in the order in which they were placed */
-  constructor(open: readonly OrderState[]) {
+  /**
+   * @param open orders in the order in which they were placed
+   * @param position of which they hold everything
+   */
+  constructor(open: readonly OrderState[], position: VenuePosition) {
+    this.#position = position;
     for (const state of open) this.#put(state);
+  }
+
+  /** Of the newest that is known here. */
+  get position(): VenuePosition {
+    return this.#position;
   }
 
   /** Open orders. */
@@ -59,13 +83,32 @@ export class Book {
       .map(([endMs, ids]) => ({ endMs, ids }));
   }
 
-  /** Makes the draft what is so. */
-  apply({ newest, newPrices }: Draft): void {
+  /** Makes the draft what is so, and `position` what is known with it. */
+  apply({ newest, newPrices }: Draft, position: VenuePosition): void {
     for (const [symbol, price] of newPrices) this.#prices.set(symbol, price);
-    for (const state of newest.values()) {
-      if (isFinal(state.status)) this.#remove(state.orderId);
-      else this.#put(state);
+    for (const state of newest.values()) this.#become(state);
+    this.#position = position;
+  }
+
+  /** Takes up changes that were recorded after the book's position, in their order. */
+  hear(changes: readonly Numbered<OrderState>[]): void {
+    for (const { sequence, ...state } of changes) {
+      this.#become(state);
+      this.#position = { ...this.#position, change: sequence };
     }
+  }
+
+  /** Takes up prices that were set after the book's position, in the order in which they were. */
+  hearPrices(prices: readonly Numbered<LastPrice>[]): void {
+    for (const { symbol, price, sequence } of prices) {
+      this.#prices.set(symbol, price);
+      this.#position = { ...this.#position, price: sequence };
+    }
+  }
+
+  #become(state: OrderState): void {
+    if (isFinal(state.status)) this.#remove(state.orderId);
+    else this.#put(state);
   }
 
   #put(state: OrderState): void {

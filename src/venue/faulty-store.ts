@@ -2,8 +2,8 @@
 import { AppError } from '../domain/errors.ts';
 import type { Store } from '../store/store.ts';
 
-/** What becomes of a recording: done; refused; done, and the answer lost. */
-export type Fate = 'done' | 'refused' | 'lost';
+/** What becomes of a recording: done; refused; done, and the answer lost; not done, as if others were first. */
+export type Fate = 'done' | 'refused' | 'lost' | 'beaten';
 
 export interface FaultyStore {
   readonly store: Store;
@@ -17,18 +17,23 @@ export interface FaultyStore {
   gate: Promise<void>;
 }
 
-const READS: readonly string[] = ['order', 'placedOrder', 'openOrders'];
+const READS: readonly string[] = [
+  ...['order', 'placedOrder', 'openOrders'],
+  ...['venuePosition', 'orderLog', 'prices'],
+];
 
 /** The store behind it, with faults. */
 export function faulty(behind: Store): FaultyStore {
   const unavailable = () => new AppError('UNAVAILABLE', 'the store failed, as the test wants it');
-  const recordOrders: Store['recordOrders'] = async (changes, trades) => {
+  const recordOrders: Store['recordOrders'] = async (changes, trades, prices, after) => {
     made.recordings.push(changes.length);
     await made.gate;
     const fate = made.fates.shift() ?? 'done';
     if (fate === 'refused') throw unavailable();
-    await behind.recordOrders(changes, trades);
+    if (fate === 'beaten') return undefined;
+    const position = await behind.recordOrders(changes, trades, prices, after);
     if (fate === 'lost') throw unavailable();
+    return position;
   };
   const get = (target: Store, name: string) => {
     if (name === 'recordOrders') return recordOrders;

@@ -214,13 +214,16 @@ test('of several orders the one placed first is first', async (t) => {
   );
 });
 
-test('a price is forgotten with the process, what it did is not', async (t) => {
+test('a price stays until another is set, also when the venue is opened again', async (t) => {
   const { store, venue, options } = await setup(t);
   await venue.setPrice(SYMBOL, '100');
   const before = await venue.place(market());
   await venue.close();
   const next = await PaperVenue.open(options);
   const after = await next.place(market());
-  assert.deepEqual([await statusOf(store, before), await statusOf(store, after)], [FILLED, NEW]);
+  const other = await next.place(market({ symbol: 'GAZP@MISX' }));
+  const placed = [before, after, other];
+  const statuses = await Promise.all(placed.map((each) => statusOf(store, each)));
+  assert.deepEqual(statuses, [FILLED, FILLED, NEW]);
   await next.close();
 });

@@ -1,8 +1,8 @@
 /**
  * The paper venue: it trades at the prices that it is given, and at no others.
  *
- * - A symbol has no price until one is set, and after a restart none until one is set again. Orders
- *   without a price stand as NEW.
+ * - A symbol has no price until one is set, and that one until another is set, also after a restart.
+ *   Orders without a price stand as NEW.
  * - What fills is filled whole, at the price given; of several orders the one placed first is first.
  *   A limit order never gets a worse price than its limit, and may get a better one.
  * - A stop whose price is reached becomes a market or a limit order in the same moment.
@@ -13,7 +13,9 @@
  * - Multi-leg orders are taken, and stand: one symbol's price says nothing about several legs.
  *
  * Operations that arrive together are one round, with one commit; each is answered when that is
- * durable. Where nobody knows whether a commit happened, the next round asks the store first.
+ * durable. Venues of several nodes may share one store: a round is recorded only if nothing was since
+ * what its book knows. If something was, by another venue or by a commit whose end nobody heard of, the
+ * book takes it up and the round is done again. Refusals too rest on all that was recorded.
  */
 import type { Clock, Random } from '../domain/clock.ts';
 import { DECIMAL_RULE, parseDecimal } from '../domain/decimal.ts';
@@ -21,7 +23,9 @@ import { AppError, type FieldViolation, refuseFields } from '../domain/errors.ts
 import type { Order, OrderState } from '../domain/order.ts';
 import { isSymbol, SYMBOL_RULE } from '../domain/symbol.ts';
 import type { Store } from '../store/store.ts';
-import { Book } from './book.ts';
+import { type Book, orderKey } from './book.ts';
+import { catchUp, readBook } from './catch-up.ts';
+import { endOfDayMs } from './day.ts';
 import { type BookLimits, Round } from './round.ts';
 import type { Simulation, Venue } from './venue.ts';
 
@@ -36,6 +40,8 @@ const LIMITS: BookLimits = {
 const ROUND_OPERATIONS_MAX = 512;
 /** Operations accepted and not yet in a round. */
 const WAITING_OPERATIONS_MAX = 8_192;
+/** How often a round is done in vain, because others recorded theirs first. */
+const ATTEMPTS_MAX = 100;
 /** How often the venue looks whether a day has ended, when nothing else happens. */
 const DAY_CHECK_EVERY_MS = 1_000;
 
@@ -47,9 +53,10 @@ export interface PaperVenueOptions extends Partial<BookLimits> {
   readonly dayCheckEveryMs?: number;
 }
 
-/** What is to be done in a round, and what the store knows about it before. */
+/** What is to be done in a round. */
 interface Operation<R> {
-  readonly look: () => Promise<OrderState | undefined>;
+  /** What it has to know of the store: about the order with this id or orderKey. */
+  readonly look?: { readonly key: string; read(): Promise<OrderState | undefined> };
   readonly apply: (round: Round, recorded: OrderState | undefined) => R;
 }
 
@@ -67,13 +74,13 @@ export class PaperVenue implements Venue, Simulation {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #limits: BookLimits;
-  readonly #book: Book;
+  #book: Book;
   readonly #dayCheck: NodeJS.Timeout;
   readonly #waiting: Pending[] = [];
   /** Resolves when nothing waits; undefined when nothing does. */
   #drained: Promise<void> | undefined;
-  /** A round that may or may not have been recorded. */
-  #doubted: Round | undefined;
+  /** The end of the day of the newest look whether orders expire. */
+  #dayEndMs = 0;
   #closed = false;
 
   private constructor(options: PaperVenueOptions, book: Book) {
@@ -89,7 +96,7 @@ export class PaperVenue implements Venue, Simulation {
 
   /** Takes up the open orders where they were left; those whose day has ended since expire. */
   static async open(options: PaperVenueOptions): Promise<PaperVenue> {
-    const venue = new PaperVenue(options, new Book(await options.store.openOrders()));
+    const venue = new PaperVenue(options, await readBook(options.store));
     try {
       await venue.#expire();
     } catch (error) {
@@ -101,7 +108,10 @@ export class PaperVenue implements Venue, Simulation {
 
   place(order: Order, signal?: AbortSignal): Promise<OrderState> {
     const operation: Operation<OrderState> = {
-      look: () => this.#store.placedOrder(order.accountId, order.clientOrderId),
+      look: {
+        key: orderKey(order),
+        read: () => this.#store.placedOrder(order.accountId, order.clientOrderId),
+      },
       apply: (round, recorded) => round.place(order, recorded),
     };
     return this.#submit(operation, signal);
@@ -109,8 +119,11 @@ export class PaperVenue implements Venue, Simulation {
 
   cancel(accountId: string, orderId: string, signal?: AbortSignal): Promise<OrderState> {
     const operation: Operation<OrderState> = {
-      look: async () =>
-        this.#book.order(orderId) ? undefined : this.#store.order(accountId, orderId),
+      look: {
+        key: orderId,
+        read: async () =>
+          this.#book.order(orderId) ? undefined : this.#store.order(accountId, orderId),
+      },
       apply: (round, recorded) => round.cancel(accountId, orderId, recorded),
     };
     return this.#submit(operation, signal);
@@ -122,10 +135,7 @@ export class PaperVenue implements Venue, Simulation {
     const exact = parseDecimal(price);
     if (exact === undefined) violations.push({ field: 'price', description: DECIMAL_RULE });
     if (violations.length > 0 || exact === undefined) throw refuseFields(violations);
-    await this.#submit({
-      look: async () => undefined,
-      apply: (round) => round.setPrice(symbol, exact),
-    });
+    await this.#submit({ apply: (round) => round.setPrice(symbol, exact) });
   }
 
   async close(): Promise<void> {
@@ -135,12 +145,16 @@ export class PaperVenue implements Venue, Simulation {
   }
 
   /** A round withdraws what has expired before it does anything else. */
-  #expire(): Promise<void> {
-    return this.#submit({ look: async () => undefined, apply: () => undefined });
+  async #expire(): Promise<void> {
+    const dayEndMs = endOfDayMs(this.#clock.now());
+    await this.#submit({ apply: () => undefined });
+    this.#dayEndMs = dayEndMs;
   }
 
   #checkDay(): void {
-    const isDue = this.#book.due(this.#clock.now()).length > 0;
+    const nowMs = this.#clock.now();
+    // With the day, orders end that this book has not heard of, whose venue may be gone.
+    const isDue = this.#book.due(nowMs).length > 0 || endOfDayMs(nowMs) !== this.#dayEndMs;
     // What cannot be recorded now is tried again at the next look.
     if (isDue && this.#drained === undefined) this.#expire().catch(() => {});
   }
@@ -168,19 +182,34 @@ export class PaperVenue implements Venue, Simulation {
   /** Does a round and answers its operations, refusals too: they may rest on what it records. */
   async #do(batch: readonly Pending[]): Promise<void> {
     try {
-      await this.#resolveDoubt();
-      const known = await Promise.all(batch.map(({ operation }) => operation.look()));
-      const round = this.#newRound();
-      round.expire();
-      const outcomes = batch.map((pending, i) => outcomeOf(pending, round, known[i]));
-      await this.#commit(round);
-      for (const [i, outcome] of outcomes.entries()) {
+      for (const [i, outcome] of (await this.#settle(batch)).entries()) {
         if ('refusal' in outcome) batch[i]?.reject(outcome.refusal);
         else batch[i]?.resolve(outcome.result);
       }
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
+  }
+
+  /** Does a round until it rests on all that is recorded. */
+  async #settle(batch: readonly Pending[]): Promise<Outcome[]> {
+    const known: (OrderState | undefined)[] = [];
+    let mustLook = (_key: string): boolean => true;
+    for (let i = 0; i < ATTEMPTS_MAX; i++) {
+      await Promise.all(
+        batch.map(async ({ operation: { look } }, at) => {
+          if (look !== undefined && mustLook(look.key)) known[at] = await look.read();
+        }),
+      );
+      const round = this.#newRound();
+      round.expire();
+      const outcomes = batch.map((pending, at) => outcomeOf(pending, round, known[at]));
+      if (await this.#commit(round)) return outcomes;
+      const news = await catchUp(this.#store, this.#book);
+      this.#book = news.book;
+      mustLook = news.isAbout;
+    }
+    throw new AppError('UNAVAILABLE', 'other nodes were first each time; try again');
   }
 
   #newRound(): Round {
@@ -192,25 +221,20 @@ export class PaperVenue implements Venue, Simulation {
     });
   }
 
-  async #commit(round: Round): Promise<void> {
-    if (round.changes.length > 0) {
-      try {
-        await this.#store.recordOrders(round.changes, round.trades);
-      } catch (error) {
-        this.#doubted = round;
-        throw asUnavailable(error);
-      }
+  /**
+   * False, and nothing is recorded, when the book does not know all that is. Where it rejects, nobody
+   * knows: the book stays as it is, and behind if it was recorded.
+   */
+  async #commit(round: Round): Promise<boolean> {
+    const { position } = this.#book;
+    if (round.isEmpty) {
+      const { change, price } = await this.#store.venuePosition();
+      return change === position.change && price === position.price;
     }
-    this.#book.apply(round);
-  }
-
-  /** A round is recorded whole or not at all: its last change tells which. */
-  async #resolveDoubt(): Promise<void> {
-    const last = this.#doubted?.changes.at(-1);
-    if (this.#doubted === undefined || last === undefined) return;
-    const recorded = await this.#store.order(last.order.accountId, last.orderId);
-    if (recorded?.execId === last.execId) this.#book.apply(this.#doubted);
-    this.#doubted = undefined;
+    const { changes, trades, prices } = round;
+    const reached = await this.#store.recordOrders(changes, trades, prices, position);
+    if (reached !== undefined) this.#book.apply(round, reached);
+    return reached !== undefined;
   }
 }
 
@@ -227,12 +251,4 @@ function outcomeOf(
     if (error instanceof AppError) return { refusal: error };
     throw error;
   }
-}
-
-/** One order's refusal by the store says nothing to the others of its round. */
-function asUnavailable(error: unknown): unknown {
-  if (!(error instanceof AppError) || error.reason !== 'CLIENT_ORDER_ID_TAKEN') return error;
-  return new AppError('UNAVAILABLE', 'the orders could not be recorded; try again', {
-    cause: error,
-  });
 }

@@ -5,9 +5,16 @@
  */
 import { newId, type Random } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
-import { isFinal, type Order, type OrderState, OrderStatus, type Trade } from '../domain/order.ts';
+import {
+  isFinal,
+  type LastPrice,
+  type Order,
+  type OrderState,
+  OrderStatus,
+  type Trade,
+} from '../domain/order.ts';
 import { isSameOrder } from '../domain/order-rules.ts';
-import type { Book, Draft } from './book.ts';
+import { type Book, type Draft, orderKey } from './book.ts';
 import {
   effectOf,
   filled,
@@ -59,6 +66,15 @@ export class Round implements Draft {
     this.#nowMs = nowMs;
   }
 
+  get prices(): LastPrice[] {
+    return [...this.newPrices].map(([symbol, price]) => ({ symbol, price }));
+  }
+
+  /** True when there is nothing to record. */
+  get isEmpty(): boolean {
+    return this.changes.length === 0 && this.newPrices.size === 0;
+  }
+
   /** Withdraws every order whose time is up, with that instant: nothing has happened since. */
   expire(): void {
     for (const { endMs, ids } of this.#book.due(this.#nowMs)) {
@@ -76,7 +92,7 @@ export class Round implements Draft {
    * @param recorded first state of the account's order with this client order id
    */
   place(order: Order, recorded: OrderState | undefined): OrderState {
-    const key = JSON.stringify([order.accountId, order.clientOrderId]);
+    const key = orderKey(order);
     const before = this.#placed.get(key) ?? recorded;
     if (before !== undefined) return retried(before, order);
     this.#refuseTooMany(order.accountId);

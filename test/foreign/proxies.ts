@@ -21,7 +21,7 @@ export interface Echo {
 /** Ports as the examples have them. */
 const PORTS = { proxy: 8000, propusk: 8080, backend: 3000 };
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
@@ -44,7 +44,7 @@ process.on('exit', () => {
 });
 
 /** Runs a program until it is stopped; resolves when its port takes connections. */
-async function start(
+export async function start(
   program: string,
   args: readonly string[],
   cwd: string,
@@ -69,7 +69,7 @@ async function start(
   return child;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess): Promise<void> {
   running.delete(child);
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');

@@ -17,6 +17,8 @@ const INSTALLED: Readonly<Record<string, string>> = {
   'interop.binpb': path.join(FOLDER, 'interop.binpb'),
   caddy: path.join(FOLDER, 'bin', 'caddy'),
   h2spec: path.join(FOLDER, 'bin', 'h2spec'),
+  'compose-spec': path.join(FOLDER, 'bin', 'compose-spec'),
+  'kubernetes-validate': path.join(FOLDER, 'python', 'bin', 'kubernetes-validate'),
   hadolint: path.join(FOLDER, 'python', 'bin', 'hadolint'),
   python: path.join(FOLDER, 'python', 'bin', 'python'),
 };

@@ -1,14 +1,14 @@
 /** propusk.admin.v1.AuditService: who did what, when, from where. */
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import type { AuditEntry } from '../../domain/model.ts';
+import type { AuditEntry, Numbered } from '../../domain/model.ts';
 import {
   AuditEntrySchema,
   type AuditService,
   ListAuditEntriesResponseSchema,
 } from '../../gen/propusk/admin/v1/audit_service_pb.js';
 import type { ServiceImpl } from '../../pipeline/call.ts';
-import type { Numbered, Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import { Fields } from './fields.ts';
 import { pageOf } from './page.ts';
 

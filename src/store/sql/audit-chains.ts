@@ -55,9 +55,11 @@ export function* beginChain(
   nextNumbers?: NextNumbers,
 ): Sql<number> {
   const points = yield* readPoints();
-  if (isUnbegun(points)) {
+  const unbegun = unbegunOf(points);
+  if (unbegun !== undefined) {
     const log = new AuditLog(key, { nowMs: () => nowMs, ...(nextNumbers && { nextNumbers }) });
-    const point = yield* log.begin(sequence);
+    // Entries from before logs were chained are in front of it, whatever was drawn.
+    const point = yield* log.begin(Math.max(sequence, unbegun.sequence));
     yield* putPoint(key, { name: 'head', chain: FIRST_CHAIN, point });
     yield* putRegister(key, [{ chain: FIRST_CHAIN, writer: point.writer }]);
     return FIRST_CHAIN;
@@ -92,11 +94,11 @@ export function* beginRegister(key: KeyObject): Sql<void> {
   yield* putRegister(key, [{ chain: FIRST_CHAIN, writer: head.writer }]);
 }
 
-/** True where the log has only the head that every database is made with. */
-function isUnbegun(points: readonly NamedPoint[]): boolean {
+/** The head that every database is made with, where it is all that the log has. */
+function unbegunOf(points: readonly NamedPoint[]): NamedPoint | undefined {
   const [head] = points;
-  if (points.length !== 1 || head?.name !== 'head') return false;
-  return head.chain === FIRST_CHAIN && head.writer === '';
+  if (points.length !== 1 || head?.name !== 'head') return undefined;
+  return head.chain === FIRST_CHAIN && head.writer === '' ? head : undefined;
 }
 
 /** The chains that there are; throws where the register says otherwise. */

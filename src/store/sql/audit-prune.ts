@@ -157,8 +157,7 @@ function* moveCheckpoint(key: KeyObject, chain: number, rows: readonly Row[]): S
   for (const row of rows) {
     // From before the chain; they are pruned before any of it is.
     if (isWhole && row.sequence <= checkpoint.sequence && row.mac === null) continue;
-    const isAfter = row.mac !== null && row.sequence > sequence;
-    if (!isAfter || !isSame(row.mac, entryMac(key, hash, row))) throw refusal();
+    if (row.mac === null || !isSame(row.mac, entryMac(key, hash, row))) throw refusal();
     sequence = row.sequence;
     hash = row.mac;
   }

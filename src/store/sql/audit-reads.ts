@@ -1,6 +1,6 @@
 /** What is asked of the audit log. */
-import type { AuditEntry } from '../../domain/model.ts';
-import type { AuditPage, AuditQuery, Numbered } from '../store.ts';
+import type { AuditEntry, Numbered } from '../../domain/model.ts';
+import type { AuditPage, AuditQuery } from '../store.ts';
 import { first, rows, type Sql } from './query.ts';
 
 const COLUMNS =

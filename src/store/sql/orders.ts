@@ -1,7 +1,9 @@
-/** Orders in a SQL database: a log of their changes, and where in it each order stands. */
+/** Orders in a SQL database: a log of their changes, where in it each order stands, and prices. */
 import { AppError } from '../../domain/errors.ts';
-import { isFinal, type OrderState, type Trade } from '../../domain/order.ts';
-import type { Change, Numbered, OrdersSnapshot } from '../store.ts';
+import type { Numbered } from '../../domain/model.ts';
+import { isFinal, type LastPrice, type OrderState, type Trade } from '../../domain/order.ts';
+import type { OrdersSnapshot, VenuePosition } from '../order-store.ts';
+import type { Written } from '../writes.ts';
 import { isConstraint } from './constraint.ts';
 import { changed, first, rows, type Sql } from './query.ts';
 
@@ -17,6 +19,12 @@ export const ORDER_WRITE_SQL = {
       newest_sequence)
     VALUES (?1, ?2, ?3, ?4, ?5, ?5)`,
   addTrade: 'INSERT INTO trade (account_id, trade) VALUES (?, ?)',
+  // A price that is set again takes a new number: who reads on from a number misses none.
+  setPrice: `
+    INSERT INTO last_price (symbol, price, sequence)
+    VALUES (?, ?, (SELECT coalesce(max(sequence), 0) + 1 FROM last_price))
+    ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, sequence = excluded.sequence
+    RETURNING sequence`,
 } as const;
 
 /** Every query about orders. */
@@ -37,6 +45,13 @@ export const ORDER_READ_SQL = {
   openOrders: `
     SELECT state FROM placed_order JOIN order_change ON sequence = newest_sequence
     WHERE is_open = 1 ORDER BY first_sequence`,
+  venuePosition: `
+    SELECT (SELECT max(sequence) FROM order_change) AS "change",
+      (SELECT max(sequence) FROM last_price) AS "price"`,
+  orderLog: `
+    SELECT sequence, state FROM order_change WHERE sequence > ? ORDER BY sequence LIMIT ?`,
+  prices: `
+    SELECT symbol, price, sequence FROM last_price WHERE sequence > ? ORDER BY sequence LIMIT ?`,
   orderChanges: `
     SELECT sequence, state FROM order_change WHERE account_id = ? AND sequence > ?
     ORDER BY sequence LIMIT ?`,
@@ -54,37 +69,62 @@ interface StateRow {
   readonly state: string;
 }
 
+interface ChangeRow extends StateRow {
+  readonly sequence: number;
+}
+
+interface NumberRow {
+  readonly sequence: number | null;
+}
+
 interface TradeRow {
   readonly trade: string;
   readonly sequence: number;
 }
 
-/** See Store.recordOrders. Answers the accounts to be announced. */
+/**
+ * See Store.recordOrders. Writes are done one after another, also those of other nodes: nothing comes
+ * between the look at the position and what is recorded.
+ */
 export function* recordOrders(
   changes: readonly OrderState[],
   trades: readonly Trade[],
-): Sql<Change[]> {
+  prices: readonly LastPrice[] = [],
+  after?: VenuePosition,
+): Sql<Written<VenuePosition | undefined>> {
+  let { change, price } = yield* readVenuePosition();
+  if (after !== undefined && (after.change !== change || after.price !== price)) {
+    return { result: undefined, changes: [] };
+  }
   const accountIds = new Set<string>();
   for (const state of changes) {
-    yield* addChange(state);
+    change = yield* addChange(state);
     accountIds.add(state.order.accountId);
   }
   for (const trade of trades) {
     yield* changed(ORDER_WRITE_SQL.addTrade, trade.accountId, JSON.stringify(trade));
     accountIds.add(trade.accountId);
   }
-  return [...accountIds].map((accountId) => ({ kind: 'orders', accountId }));
+  for (const each of prices) {
+    const set = yield* first<NumberRow>(ORDER_WRITE_SQL.setPrice, each.symbol, each.price);
+    price = numberOf(set);
+  }
+  return {
+    result: { change, price },
+    changes: [...accountIds].map((accountId) => ({ kind: 'orders', accountId })),
+  };
 }
 
-function* addChange(state: OrderState): Sql<void> {
+/** Answers its number. */
+function* addChange(state: OrderState): Sql<number> {
   const { orderId, order } = state;
   const { accountId, clientOrderId } = order;
   const text = JSON.stringify(state);
-  const added = yield* first<{ sequence: number }>(ORDER_WRITE_SQL.addOrderChange, accountId, text);
-  const sequence = added?.sequence ?? null;
+  const added = yield* first<NumberRow>(ORDER_WRITE_SQL.addOrderChange, accountId, text);
+  const sequence = numberOf(added);
   const isOpen = Number(!isFinal(state.status));
   if ((yield* changed(ORDER_WRITE_SQL.moveOrder, isOpen, sequence, orderId, accountId)) === 1)
-    return;
+    return sequence;
   try {
     yield* changed(ORDER_WRITE_SQL.addOrder, orderId, accountId, clientOrderId, isOpen, sequence);
   } catch (error) {
@@ -92,6 +132,7 @@ function* addChange(state: OrderState): Sql<void> {
     const message = 'another order of the account has this client_order_id';
     throw new AppError('CLIENT_ORDER_ID_TAKEN', message, { cause: error });
   }
+  return sequence;
 }
 
 /** See Store.order. */
@@ -116,8 +157,28 @@ export function* readOrders(accountId: string, finalMax: number): Sql<OrdersSnap
   const found = [...open, ...final];
   found.sort((a, b) => a.firstSequence - b.firstSequence);
   const sql = ORDER_READ_SQL.newestOrderChange;
-  const newest = (yield* first<{ sequence: number | null }>(sql, accountId))?.sequence;
-  return { orders: found.map(parseState), sequence: newest ?? 0 };
+  const sequence = numberOf(yield* first<NumberRow>(sql, accountId));
+  return { orders: found.map(parseState), sequence };
+}
+
+/** See Store.venuePosition. */
+export function* readVenuePosition(): Sql<VenuePosition> {
+  type Row = { readonly change: number | null; readonly price: number | null };
+  const newest = yield* first<Row>(ORDER_READ_SQL.venuePosition);
+  return { change: newest?.change ?? 0, price: newest?.price ?? 0 };
+}
+
+/** See Store.orderLog. */
+export function* readOrderLog(afterSequence: number, limit: number): Sql<Numbered<OrderState>[]> {
+  const sql = ORDER_READ_SQL.orderLog;
+  return (yield* rows<ChangeRow>(sql, afterSequence, Math.max(0, limit))).map(parseChange);
+}
+
+/** See Store.prices. */
+export function* readPrices(afterSequence: number, limit: number): Sql<Numbered<LastPrice>[]> {
+  const sql = ORDER_READ_SQL.prices;
+  const found = yield* rows<Numbered<LastPrice>>(sql, afterSequence, Math.max(0, limit));
+  return found.map(({ symbol, price, sequence }) => ({ symbol, price, sequence }));
 }
 
 /** See Store.openOrders. */
@@ -131,12 +192,12 @@ export function* readOrderChanges(
   afterSequence: number,
   limit: number,
 ): Sql<Numbered<OrderState>[]> {
-  return (yield* rows<StateRow & { sequence: number }>(
+  return (yield* rows<ChangeRow>(
     ORDER_READ_SQL.orderChanges,
     accountId,
     afterSequence,
     Math.max(0, limit),
-  )).map((row) => ({ ...parseState(row), sequence: row.sequence }));
+  )).map(parseChange);
 }
 
 /** See Store.trades. */
@@ -163,8 +224,16 @@ function parseTrade({ trade, sequence }: TradeRow): Numbered<Trade> {
   return { ...(JSON.parse(trade) as Trade), sequence };
 }
 
+function parseChange(row: ChangeRow): Numbered<OrderState> {
+  return { ...parseState(row), sequence: row.sequence };
+}
+
 function parseState({ state }: StateRow): OrderState {
   return JSON.parse(state) as OrderState;
+}
+
+function numberOf(row: NumberRow | undefined): number {
+  return row?.sequence ?? 0;
 }
 
 function stateOf(row: StateRow | undefined): OrderState | undefined {

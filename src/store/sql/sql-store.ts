@@ -1,8 +1,15 @@
 /** The store on a SQL database: what is behind each method of the interface. */
 import { AppError } from '../../domain/errors.ts';
-import type { AuditEntry, Holdings, SealedSigningKey, Session } from '../../domain/model.ts';
-import type { OrderState, Trade } from '../../domain/order.ts';
+import type {
+  AuditEntry,
+  Holdings,
+  Numbered,
+  SealedSigningKey,
+  Session,
+} from '../../domain/model.ts';
+import type { LastPrice, OrderState, Trade } from '../../domain/order.ts';
 import { Changes } from '../changes.ts';
+import type { OrdersSnapshot, VenuePosition } from '../order-store.ts';
 import type {
   AuditPage,
   AuditQuery,
@@ -10,8 +17,6 @@ import type {
   ChangeBy,
   ChangeOutcome,
   ListQuery,
-  Numbered,
-  OrdersSnapshot,
   RequestRecord,
   ResourceChange,
   ResourceKind,
@@ -29,9 +34,12 @@ import {
   readOpenOrders,
   readOrder,
   readOrderChanges,
+  readOrderLog,
   readOrders,
   readPlacedOrder,
+  readPrices,
   readTrades,
+  readVenuePosition,
 } from './orders.ts';
 import type { Sql } from './query.ts';
 import {
@@ -176,8 +184,25 @@ export class SqlStore implements Store {
     return this.#read(() => readRevokedSessions(nowMs));
   }
 
-  recordOrders(changes: readonly OrderState[], trades: readonly Trade[]): Promise<void> {
-    return this.#writes.submit('recordOrders', changes, trades);
+  recordOrders(
+    changes: readonly OrderState[],
+    trades: readonly Trade[],
+    prices?: readonly LastPrice[],
+    after?: VenuePosition,
+  ): Promise<VenuePosition | undefined> {
+    return this.#writes.submit('recordOrders', changes, trades, prices, after);
+  }
+
+  venuePosition(): Promise<VenuePosition> {
+    return this.#read(readVenuePosition);
+  }
+
+  orderLog(afterSequence: number, limit: number): Promise<Numbered<OrderState>[]> {
+    return this.#read(() => readOrderLog(afterSequence, limit));
+  }
+
+  prices(afterSequence: number, limit: number): Promise<Numbered<LastPrice>[]> {
+    return this.#read(() => readPrices(afterSequence, limit));
   }
 
   order(accountId: string, orderId: string): Promise<OrderState | undefined> {

@@ -76,8 +76,8 @@ export const WRITES: WriteTable = {
     return written(ended.length, revocationsOf(ended));
   },
 
-  *recordOrders([changes, trades]) {
-    return written(undefined, yield* recordOrders(changes, trades));
+  *recordOrders(args) {
+    return yield* recordOrders(...args);
   },
 
   *pruneAudit([untilMs, entriesMax, atMs, audit], log) {

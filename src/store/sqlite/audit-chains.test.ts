@@ -168,6 +168,24 @@ test('the first chain tells of what is there, the next of nothing; each has its 
   db.close();
 });
 
+test('a log begins after entries from before logs were chained, whatever was drawn', () => {
+  const db = memory();
+  db.exec(`
+    INSERT INTO audit (sequence, at_ms, actor, action, target, remote_address, detail)
+    VALUES (7, 0, 'operator', 'note.add', 'old', '', '{}');
+    UPDATE audit_point SET sequence = 7`);
+  const drawn = numbers();
+  assert.equal(db.drive(beginChain(AUDIT_KEY, NOW_MS, drawn.one(), drawn.next)), 1);
+  assert.equal(db.drive(readPoint('head'))?.sequence, 7);
+  const log = new AuditLog(AUDIT_KEY, { nextNumbers: drawn.next });
+  db.drive(log.append(entry('new')));
+  assert.deepEqual(
+    rowsOf(db, 1).map(({ sequence }) => sequence),
+    [7, 8],
+  );
+  db.close();
+});
+
 test('no chain begins beside chains that the register does not have as they are', () => {
   for (const sql of [
     'DELETE FROM audit_point WHERE chain = 2',

@@ -14,7 +14,7 @@ import {
   session,
 } from '../contract-samples.ts';
 import { AuditLog } from '../sql/audit.ts';
-import { beginChain } from '../sql/audit-chains.ts';
+import { beginChain, beginRegister } from '../sql/audit-chains.ts';
 import { type ChainHead, readHeads } from '../sql/audit-points.ts';
 import { pruneAudit } from '../sql/audit-prune.ts';
 import { WRITES } from '../sql/writes.ts';
@@ -140,6 +140,8 @@ test('a database that has no register verifies where none is needed, and only th
   db.close();
   assert.deepEqual(verifyFile(file, AUDIT_KEY).faults, []);
   assert.deepEqual(reportOf(file).faults, ["the register of the log's chains is missing"]);
+  scene(file, ({ db }) => db.drive(beginRegister(AUDIT_KEY)));
+  assert.deepEqual(reportOf(file, headsOf(file)).faults, []);
 });
 
 /** Entry n of chain 2, from 0 on. */

@@ -149,6 +149,13 @@ CREATE TABLE trade (
 );
 CREATE INDEX trade_by_account ON trade (account_id, sequence);
 
+-- The prices of the paper venue. The one that was set last has the greatest number.
+CREATE TABLE last_price (
+  symbol text COLLATE "C" NOT NULL PRIMARY KEY,
+  price text COLLATE "C" NOT NULL,
+  sequence bigint NOT NULL UNIQUE
+);
+
 -- A page of a plan's subscriptions, in the order of their ids.
 CREATE INDEX subscription_of_plan ON subscription (plan_id);
 
