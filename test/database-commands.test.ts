@@ -94,7 +94,10 @@ test('every command has help with an example, and says what it cannot read', asy
   }
   assert.match(await refusal(command('backup', {})), /missing required argument 'file'/);
   assert.match(await refusal(command('doctor more', {})), /too many arguments/);
-  assert.match(await refusal(command('migrate --database x', {})), /--database: is not a database URL/);
+  assert.match(
+    await refusal(command('migrate --database x', {})),
+    /--database: is not a database URL/,
+  );
   // Those that ask a server list them as well.
   const listed = SERVER_COMMANDS.filter(([words]) => words !== 'dev' && words !== 'serve');
   assert.deepEqual(

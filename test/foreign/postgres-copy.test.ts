@@ -10,6 +10,7 @@ import { readMasterKey } from '../../src/ops/files.ts';
 import { placed, trade } from '../../src/store/contract-samples.ts';
 import { clientConfig, connect, drive } from '../../src/store/postgres/connection.ts';
 import { copyIn } from '../../src/store/postgres/copy-in.ts';
+import { driveAhead } from '../../src/store/postgres/drive-ahead.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
 import { verifyAudit } from '../../src/store/sql/audit-verify.ts';
 import { failureOf } from '../clients/client.ts';
@@ -148,6 +149,36 @@ test('a server goes on where the old one stopped: tokens, revocations, orders an
   await write(started.server.store, 'client', [{ id: 'strange', name: 'Ян' }]);
   await client.close();
   assert.deepEqual(await faults(), []);
+});
+
+test('a verification that asks ahead finds what one finds that asks one by one', async () => {
+  const to = await server.database('ahead');
+  assert.equal((await copy(source, to, '--quiet')).code, 0);
+  await server.query(
+    to,
+    `UPDATE session SET expires_at_ms = expires_at_ms + 1 WHERE revoked_at_ms IS NULL;
+     UPDATE session SET revoked_at_ms = NULL WHERE revoked_at_ms IS NOT NULL;
+     UPDATE api_key SET label = label || '!' WHERE id = 'demo-readonly';
+     DELETE FROM plan_permission WHERE position = 0;
+     DELETE FROM client WHERE id = 'empty'`,
+  );
+  const { auditKey } = new MasterKey(readMasterKey(path.join(source, 'master.key')));
+  const client = await connect(clientConfig({ url: to, statementMsMax: 0 }, 'test'));
+  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+  let asked = 0;
+  const counting = (...args: unknown[]) => {
+    asked += 1;
+    return query(...args);
+  };
+  Object.assign(client, { query: counting });
+  const oneByOne = await drive(client, verifyAudit(auditKey));
+  const before = asked;
+  const ahead = await driveAhead(client, verifyAudit(auditKey));
+  assert.deepEqual(ahead, oneByOne);
+  assert.ok(ahead.faults.length >= 5, ahead.faults.join('\n'));
+  // Pages, and what is fetched with them: whatever the number of records.
+  assert.ok(before > 40 && asked - before < 30, `${before} questions, then ${asked - before}`);
+  await client.end();
 });
 
 test('numbers go on after those that were copied, and the schema is the one that migrations make', async () => {
