@@ -93,6 +93,7 @@ test('a log from before there were several chains goes on as the first of them',
   const db = openWriter(path);
   const since = db.drive(readHeads());
   db.exec(`
+    DROP TABLE last_price;
     ALTER TABLE audit DROP COLUMN chain;
     CREATE TABLE points AS SELECT name, writer, sequence, hash, mac FROM audit_point;
     DROP TABLE audit_point;
