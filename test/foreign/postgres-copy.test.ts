@@ -299,6 +299,18 @@ test('what cannot be read ends a COPY by its own error, and the connection goes 
   await client.end();
 });
 
+test('a log that nothing can go on from is not taken, whatever is wanted', async () => {
+  const to = await server.database('endless');
+  const folder = changedFolder("UPDATE audit_point SET mac = 'x' WHERE name = 'head'");
+  const { code, stderr } = await copy(folder, to, '--quiet', '--unverified');
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^propusk: the audit log is one that nothing can go on from; propusk restore/,
+  );
+  await assertEmpty(server, to);
+});
+
 /** Begins a copy whose way to the server is closed at these words. */
 async function halfway(name: string, words: readonly string[], isLetThrough = false) {
   const to = await server.database(name);
