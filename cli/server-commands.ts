@@ -11,6 +11,7 @@ export const SERVER_COMMANDS: readonly (readonly [words: string, summary: string
   ['migrate', "bring the database to this program's version, without starting a server"],
   ['backup', 'copy the database into a new file, also while a server runs on it'],
   ['restore', 'put a backup in the place of the database; all sessions are revoked'],
+  ['copy', "move a stopped service's records from SQLite to PostgreSQL"],
   ['doctor', 'look at the settings, the database, the clock, the keys and the disk'],
   ['audit verify', 'find whether the audit log, or what it tells of, was tampered with'],
   ['audit head', "print the audit log's head, to be kept elsewhere"],

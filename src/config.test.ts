@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Config, ConfigError, readCommandLine } from './config.ts';
+import { Command } from 'commander';
+import { addPlaceOptions, type Config, ConfigError, readCommandLine, readPlace } from './config.ts';
 import type { Mode, Setting } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -171,6 +172,50 @@ test('what is wrong with --counters is told without its password', () => {
     assert.match(line, /^--counters: /);
     assert.doesNotMatch(line, /hunter2/);
   }
+});
+
+test('a copy needs two places, and tells what is wrong with one without its password', () => {
+  const place = (args: readonly string[], env: Record<string, string> = {}) => {
+    const command = addPlaceOptions(new Command(), 'two').exitOverride();
+    command.parse(args, { from: 'user' });
+    return readPlace(command.opts(), command, env);
+  };
+  const told = (work: () => unknown): readonly string[] => {
+    try {
+      work();
+    } catch (error) {
+      assert.ok(error instanceof ConfigError);
+      return error.lines;
+    }
+    return assert.fail('it was taken');
+  };
+  const from = 'sqlite:a.db';
+  for (const to of ['postgres://u:p%23@h:5433/db?sslmode=require', 'postgresql://h/db']) {
+    const { database, ...read } = place([`--from=${from}`], { PROPUSK_TO: to });
+    assert.deepEqual([read.from, read.to, database], [from, to, undefined]);
+  }
+  // What other commands take is none of its business.
+  assert.equal(
+    place([`--from=${from}`, '--to=postgres://h/db'], { PROPUSK_DATABASE: '' }).from,
+    from,
+  );
+  assert.deepEqual(
+    told(() => place([])).map((line) => line.slice(0, 20)),
+    ['--from is missing: t', '--to is missing: the'],
+  );
+  for (const rest of [
+    'redis://u:hunter2@h',
+    'postgres://u:hunter2@h:x',
+    'postgres://u:hunter2#@h',
+  ]) {
+    const [line = ''] = told(() => place([`--from=${from}`, `--to=${rest}`]));
+    assert.match(line, /^--to: /);
+    assert.doesNotMatch(line, /hunter2/);
+  }
+  assert.match(
+    told(() => place(['--from=postgres://h/db', '--to=sqlite:a.db']))[0] ?? '',
+    /^--from: /,
+  );
 });
 
 test('every bad setting is told, never one alone', () => {

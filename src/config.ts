@@ -3,7 +3,7 @@
  * with all the others that are bad, never alone.
  */
 import { Command, CommanderError, Option } from 'commander';
-import { BadSetting, type Mode, type Setting } from './setting.ts';
+import { BadSetting, type Mode, postgresUrl, type Setting, sqliteUrl } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 
 type Settings = typeof SETTINGS;
@@ -50,10 +50,10 @@ function nameOf(row: Setting<unknown>): string {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
-type Row = readonly [name: keyof Settings, row: Setting<unknown>];
+type Row = readonly [name: string, row: Setting<unknown>];
 
 function rowsOf(mode: Mode): Row[] {
-  const rows = Object.entries(SETTINGS) as [keyof Settings, Setting<unknown>][];
+  const rows: Row[] = Object.entries(SETTINGS);
   return rows.filter(([, row]) => row.mode === undefined || row.mode === mode);
 }
 
@@ -162,7 +162,25 @@ function readRows(
 }
 
 /** The settings that say where the records and their master key are. */
-export type PlaceSettings = Pick<Config, 'data' | 'database' | 'masterKeyFile' | 'masterKey'>;
+export type PlaceSettings = Pick<Config, 'data' | 'database' | 'masterKeyFile' | 'masterKey'> & {
+  /** Of `propusk copy`, instead of the database. */
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+};
+
+/** Of `propusk copy` alone. */
+const COPY_SETTINGS = {
+  from: {
+    flags: '--from <url>',
+    help: 'the SQLite database of the stopped service, sqlite:PATH',
+    read: sqliteUrl,
+  },
+  to: {
+    flags: '--to <url>',
+    help: 'the PostgreSQL database, new and empty, postgres://USER@HOST/NAME; PGPASSWORD may have the password',
+    read: postgresUrl,
+  },
+} satisfies Readonly<Record<string, Setting<unknown>>>;
 
 const PLACE: readonly Row[] = [
   ['data', SETTINGS.data],
@@ -170,9 +188,17 @@ const PLACE: readonly Row[] = [
   ['masterKeyFile', SETTINGS.masterKeyFile],
 ];
 
-/** Gives a command the options that say where the records are. */
-export function addPlaceOptions(command: Command): Command {
-  for (const [, row] of PLACE) command.addOption(optionOf(row));
+const TWO_PLACES: readonly Row[] = [
+  ...PLACE.filter(([name]) => name !== 'database'),
+  ...Object.entries(COPY_SETTINGS),
+];
+
+/**
+ * Gives a command the options that say where the records are.
+ * @param places whether they are in one place, or go from one to another
+ */
+export function addPlaceOptions(command: Command, places: 'one' | 'two' = 'one'): Command {
+  for (const [, row] of places === 'one' ? PLACE : TWO_PLACES) command.addOption(optionOf(row));
   return command;
 }
 
@@ -182,12 +208,17 @@ export function readPlace(
   command: Command,
   env: Environment,
 ): PlaceSettings {
-  const { values, errors } = readRows(PLACE, flags, command, env);
+  const isOfIt = ([, row]: Row) => command.options.some((option) => option.flags === row.flags);
+  const rows = isOfIt(['database', SETTINGS.database]) ? PLACE : TWO_PLACES;
+  const { values, errors } = readRows(rows, flags, command, env);
   if (env.PROPUSK_MASTER_KEY !== undefined && values.masterKeyFile !== undefined) {
     errors.push('PROPUSK_MASTER_KEY and --master-key-file are both set; keep one of them');
   }
+  for (const [name, row] of rows === PLACE ? [] : Object.entries(COPY_SETTINGS)) {
+    if (values[name] === undefined) errors.push(`--${name} is missing: ${row.help}`);
+  }
   if (errors.length > 0) throw new ConfigError(errors);
-  return { ...(values as PlaceSettings), masterKey: env.PROPUSK_MASTER_KEY };
+  return { ...(values as unknown as PlaceSettings), masterKey: env.PROPUSK_MASTER_KEY };
 }
 
 /** What is wrong with settings that are each fine by themselves. */

@@ -13,6 +13,7 @@ import { OPERATOR_LIFE_MS_MAX } from './domain/operator.ts';
 import { formatHead, readHeadFile, tellReport } from './ops/audit-report.ts';
 import { backUp } from './ops/backup.ts';
 import { bootstrap } from './ops/bootstrap.ts';
+import { copy } from './ops/copy.ts';
 import { examine } from './ops/doctor.ts';
 import { FileError } from './ops/files.ts';
 import {
@@ -23,6 +24,7 @@ import {
   noted,
   otherMasterKey,
 } from './ops/place.ts';
+import { Progress } from './ops/progress.ts';
 import { restore } from './ops/restore.ts';
 import { openStore } from './store/open.ts';
 import { readHeads } from './store/sql/audit-points.ts';
@@ -34,7 +36,8 @@ import { lookAt, migrateDatabase, verifyDatabase, whereIs } from './store/upkeep
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
+  /** A terminal, or not when that is left out. */
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
 /** A command done: what to say, and the exit code. */
@@ -56,9 +59,12 @@ interface DatabaseCommand {
   readonly options?: readonly (readonly [flags: string, help: string, fallback?: string])[];
   /** Its name as `<needed>` or `[optional]`. */
   readonly argument?: readonly [name: string, help: string];
-  run(place: PlaceSettings, flags: Flags, argument?: string): Done | Promise<Done>;
+  /** One place of records when left out. */
+  readonly places?: 'two';
+  run(place: PlaceSettings, flags: Flags, argument: string | undefined, around: Surroundings): Ran;
 }
 
+type Ran = Done | Promise<Done>;
 type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
 /** What is bad was found, or an answer is no. */
@@ -121,6 +127,22 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
     }),
   },
   {
+    words: 'copy',
+    summary: "move a stopped service's records from SQLite to PostgreSQL",
+    more:
+      'No server may be running on the SQLite database, which is only read. All is copied and checked,\n' +
+      'audit log included, or nothing. Where --to has no password it is taken from PGPASSWORD or ~/.pgpass;\n' +
+      'PROPUSK_TO may hold all of it. In an argument others on the machine may see it.',
+    example: `propusk copy --from sqlite:propusk.db --to postgres://propusk@db.example/propusk`,
+    places: 'two',
+    options: [
+      ['--unverified', 'take it though its audit log does not verify'],
+      ['--quiet', 'do not tell how far it has come'],
+    ],
+    run: (place, { unverified, quiet }, _, { stderr }) =>
+      copy(place, unverified === true, new Progress(stderr, quiet === true, systemClock)),
+  },
+  {
     words: 'doctor',
     summary: 'look at the settings, the database, the clock, the keys and the disk',
     more: 'Changes nothing; a server may be running. Exits with 1 when something is bad.',
@@ -159,9 +181,10 @@ export function databaseCommand(
 async function run(
   { words, summary, more, example, argument, options = [], ...rest }: DatabaseCommand,
   args: readonly string[],
-  { env, stdout, stderr }: Surroundings,
+  around: Surroundings,
 ): Promise<number> {
-  const command = addPlaceOptions(new Command(`propusk ${words}`))
+  const { env, stdout, stderr } = around;
+  const command = addPlaceOptions(new Command(`propusk ${words}`), rest.places)
     .description(more === undefined ? `${summary}.` : `${summary}.\n${more}`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -183,7 +206,7 @@ async function run(
     out,
     notes = [],
     code = 0,
-  } = await forPeople(() => rest.run(place, flags, command.args[0]));
+  } = await forPeople(() => rest.run(place, flags, command.args[0], around));
   for (const line of notes) stderr.write(`${line}\n`);
   for (const line of out) stdout.write(`${line}\n`);
   return code;

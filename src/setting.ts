@@ -93,6 +93,18 @@ export function countersUrl(value: string): string {
   return value;
 }
 
+/** A databaseUrl that is one of SQLite. */
+export function sqliteUrl(value: string): string {
+  if (databaseUrl(value).startsWith('sqlite:')) return value;
+  throw new BadSetting('is no SQLite database, such as sqlite:data/propusk.db');
+}
+
+/** A databaseUrl that is one of PostgreSQL. */
+export function postgresUrl(value: string): string {
+  if (!databaseUrl(value).startsWith('sqlite:')) return value;
+  throw new BadSetting('is no PostgreSQL database, such as postgres://propusk@db.example/propusk');
+}
+
 /** A duration, as whole seconds. */
 export function sessionTtl(value: string): number {
   const ms = parseDuration(value);

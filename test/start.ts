@@ -139,18 +139,33 @@ export interface InChild extends Started, AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Runs `propusk` to its end. */
-export async function runProgram(
+/** A command under way. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** What it printed, and what it exited with (null when a signal ended it). */
+  readonly result: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+/** Starts `propusk` with a command that ends by itself. */
+export function beginProgram(
   args: readonly string[],
   options: { env?: Record<string, string>; node?: string } = {},
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+): Running {
   const child = spawn(options.node ?? process.execPath, [PROGRAM, ...args], {
     env: { PATH: process.env.PATH, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  atExit.push(() => child.kill('SIGKILL'));
   const output = collect(child);
-  const code = await ended(child);
-  return { code, ...output };
+  return { child, result: ended(child).then((code) => ({ code, ...output })) };
+}
+
+/** Runs `propusk` to its end. */
+export function runProgram(
+  args: readonly string[],
+  options: { env?: Record<string, string>; node?: string } = {},
+): Running['result'] {
+  return beginProgram(args, options).result;
 }
 
 function collect(child: ChildProcess): { stdout: string; stderr: string } {

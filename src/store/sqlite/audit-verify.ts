@@ -1,5 +1,6 @@
 /** Verifies the audit log of an SQLite database; see ../sql/audit-verify.ts for how. */
 import type { KeyObject } from 'node:crypto';
+import { watched } from '../sql/audit-progress.ts';
 import {
   type AuditReport,
   type VerifyOptions,
@@ -24,11 +25,15 @@ export function* verifyAll(
   return yield* verify(key, { ...options, programs });
 }
 
-/** On one snapshot. */
+/**
+ * On one snapshot.
+ * @param onChecked told of entries and resources as they are verified
+ */
 export function verifyAudit(
   db: Connection,
   key: KeyObject,
   options: Omit<VerifyOptions, 'programs'> = {},
+  onChecked: (count: number) => void = () => {},
 ): AuditReport {
-  return db.snapshot(() => db.drive(verifyAll(key, options)));
+  return db.snapshot(() => db.drive(watched(verifyAll(key, options), onChecked)));
 }

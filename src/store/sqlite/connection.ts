@@ -75,6 +75,11 @@ export class Connection {
     return this.#prepared(sql).all(...values) as R[];
   }
 
+  /** The rows one by one, whatever their number; the same text is not asked again before the last. */
+  iterate<R extends object>(sql: string, ...values: SQLInputValue[]): Iterable<R> {
+    return this.#prepared(sql).iterate(...values) as Iterable<R>;
+  }
+
   /** How many rows were changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepared(sql).run(...values).changes);

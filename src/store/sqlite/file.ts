@@ -82,8 +82,12 @@ export interface FileLock {
  * Takes the database for this process alone. The lock is SQLite's own, on an empty database
  * beside it: the system drops it with the process, so it cannot be left behind. Throws StoreError
  * when another process has it, or this one already.
+ * @param advice what to do then
  */
-export function lockFile(path: string): FileLock {
+export function lockFile(
+  path: string,
+  advice = 'stop it first, or choose another --database',
+): FileLock {
   const lockPath = `${path}.lock`;
   let db: DatabaseSync | undefined;
   try {
@@ -95,7 +99,6 @@ export function lockFile(path: string): FileLock {
   } catch (error) {
     db?.close();
     if (sqliteCode(error) !== SQLITE_BUSY) throw asStoreError(lockPath, error);
-    const advice = 'stop it first, or choose another --database';
     throw new StoreError(`another propusk has ${path} open; ${advice}`, error);
   }
 }

@@ -34,21 +34,30 @@ export function migrateFile(url: string): { readonly from: number; readonly to: 
 
 /** Looks at a database, which may be in use, without changing it; it must be at this version. */
 export function look<R>(file: string, read: (db: Connection) => R): R {
-  if (!existsSync(file)) throw new StoreError(`${file} is not there`);
   let db: Connection | undefined;
   try {
-    db = openReader(file);
-    const version = versionOf(db, file);
-    const known = readMigrations().length;
-    if (version !== known) {
-      const advice = version < known ? 'run propusk migrate first' : 'use a newer propusk';
-      throw new StoreError(`${file} is at version ${version}, not ${known}; ${advice}`);
-    }
+    db = openAtVersion(file);
     return read(db);
   } catch (error) {
     throw asStoreError(file, error);
   } finally {
     db?.close();
+  }
+}
+
+/** Opens a database that is not to be changed; it must be there, and at this version. */
+export function openAtVersion(file: string): Connection {
+  if (!existsSync(file)) throw new StoreError(`${file} is not there`);
+  const db = openReader(file);
+  try {
+    const version = versionOf(db, file);
+    const known = readMigrations().length;
+    if (version === known) return db;
+    const advice = version < known ? 'run propusk migrate first' : 'use a newer propusk';
+    throw new StoreError(`${file} is at version ${version}, not ${known}; ${advice}`);
+  } catch (error) {
+    db.close();
+    throw error;
   }
 }
 
