@@ -263,7 +263,7 @@ test('doctor says in plain words what is good and what is bad', async () => {
   assert.match(well.stdout, /^good +database +propusk reaches it, on PostgreSQL \d+/m);
   assert.match(
     well.stdout,
-    /^good +database +97 connections are enough for 7 nodes, each with 13/m,
+    /^good +database +397 connections are enough for 30 nodes, each with 13/m,
   );
   assert.match(well.stdout, /^good +database +it belongs to propusk serve$/m);
   assert.match(well.stdout, /^good +database +it belongs to this master key$/m);
