@@ -209,6 +209,7 @@ async function startApart(
 
 /** A server for production in a process of its own. */
 export interface ServeInChild extends AsyncDisposable {
+  readonly child: ChildProcess;
   /** Of the public API. */
   readonly url: string;
   /** Of the administration. */
@@ -223,19 +224,22 @@ export interface ServeInChild extends AsyncDisposable {
 /**
  * Starts `propusk serve` as people do, on free ports and a new database.
  * @param change more variables, or others
+ * @param args more flags, or others
  */
-export async function startServeApart(change: Record<string, string> = {}): Promise<ServeInChild> {
+export async function startServeApart(
+  change: Record<string, string> = {},
+  args: readonly string[] = [],
+): Promise<ServeInChild> {
   const own = { PROPUSK_MASTER_KEY: SERVE_MASTER_KEY, ...(await serveEngines()) };
   const env = { ...own, ...change };
   const ports = ['--listen=127.0.0.1:0', '--internal-listen=127.0.0.1:0', '--drain-notice-ms=20'];
-  const started = await startApart(['serve', ...ports], env, /\/metrics\n/);
+  const started = await startApart(['serve', ...ports, ...args], env, /\/metrics\n/);
   const [url = '', internalUrl = ''] = started.output.stdout.match(/http:\/\/[\d.]+:\d+/g) ?? [];
   return {
+    ...started,
     url,
     internalUrl,
     env,
-    output: started.output,
-    stop: started.stop,
     async [Symbol.asyncDispose]() {
       await started.stop('SIGKILL');
     },

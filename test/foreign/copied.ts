@@ -34,7 +34,7 @@ export async function rowsOfPostgres(server: PostgresServer, url: string): Promi
   for (const { name } of await server.query(
     url,
     `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'
-       AND tablename NOT IN ('propusk_schema', 'change_feed')`,
+       AND tablename NOT IN ('propusk_schema', 'change_feed', 'newest_batch')`,
   )) {
     // The register is PostgreSQL's own, and no other engine keeps one.
     const own = name === 'audit_point' ? " WHERE name <> 'register'" : '';

@@ -32,34 +32,49 @@ export class PostgresServer implements AsyncDisposable {
   readonly port: number;
   /** Of a user who may do everything, to the database `postgres`. */
   readonly url: string;
-  readonly #child: ChildProcess;
+  readonly #folder: string;
+  #child: ChildProcess | undefined;
 
-  private constructor(port: number, child: ChildProcess) {
+  private constructor(port: number, folder: string) {
     this.port = port;
     this.url = `postgres://propusk@127.0.0.1:${port}/postgres`;
-    this.#child = child;
+    this.#folder = folder;
   }
 
   static async start(): Promise<PostgresServer> {
     const who = account();
     const folder = temporaryFolder();
     if (who.uid !== undefined && who.gid !== undefined) chownSync(folder, who.uid, who.gid);
-    const data = path.join(folder, 'data');
     const form = ['--encoding=UTF8', '--locale=C', '--auth=trust', '--no-sync'];
-    execFileSync(program('initdb'), ['-D', data, '-U', 'propusk', ...form], {
+    execFileSync(program('initdb'), ['-D', path.join(folder, 'data'), '-U', 'propusk', ...form], {
       ...who,
       cwd: folder,
       stdio: 'ignore',
     });
-    const port = await freePort();
-    const own = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
-    const settings = [...own, 'max_connections=400'];
-    const args = ['-D', data, '-p', String(port), ...settings.flatMap((one) => ['-c', one])];
-    const child = spawn(program('postgres'), args, { ...who, cwd: folder, stdio: 'ignore' });
-    atExit.push(() => child.kill('SIGKILL'));
-    const server = new PostgresServer(port, child);
-    await until('PostgreSQL', () => server.#answers(), START_MS_MAX);
+    const server = new PostgresServer(await freePort(), folder);
+    await server.startAgain();
     return server;
+  }
+
+  /** On the same port and data; resolves when it answers. */
+  async startAgain(): Promise<void> {
+    const fixed = ['listen_addresses=127.0.0.1', 'unix_socket_directories='];
+    const settings = [...fixed, 'max_connections=400'];
+    const own = ['-D', path.join(this.#folder, 'data'), '-p', String(this.port)];
+    const args = [...own, ...settings.flatMap((one) => ['-c', one])];
+    const begin = () => {
+      const options = { ...account(), cwd: this.#folder, stdio: 'ignore' } as const;
+      const child = spawn(program('postgres'), args, options);
+      atExit.push(() => child.kill('SIGKILL'));
+      this.#child = child;
+    };
+    begin();
+    const answers = () => {
+      // Where one was killed, its own children still have to find that out before another may begin.
+      if (isOver(this.#child)) begin();
+      return this.#answers();
+    };
+    await until('PostgreSQL', answers, START_MS_MAX);
   }
 
   /** A new database, empty or a copy of another that nobody has open; its URL. */
@@ -80,24 +95,36 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** Ends it in order, as soon as the transactions under way are undone. */
+  stop(): Promise<void> {
+    return this.#end('SIGINT');
+  }
+
   /** Ends it at once, as a machine that fails would. */
-  async kill(): Promise<void> {
-    const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once('close', resolve));
-    child.kill('SIGKILL');
-    await gone;
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
   }
 
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || isOver(child)) return;
+    const gone = new Promise((resolve) => child.once('close', resolve));
+    child.kill(signal);
+    await gone;
+  }
+
   async #answers(): Promise<boolean> {
-    if (this.#child.exitCode !== null) throw new Error('PostgreSQL did not start');
     return this.query(this.url, 'SELECT 1').then(
       () => true,
       () => false,
     );
   }
+}
+
+function isOver(child: ChildProcess | undefined): boolean {
+  return child === undefined || child.exitCode !== null || child.signalCode !== null;
 }

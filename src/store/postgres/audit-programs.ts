@@ -14,6 +14,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'audit.chain': '1',
   'audit_point.chain': '1',
   'change_feed.at_ms': 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))',
+  'newest_batch.at_ms': 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))',
 };
 
 /** The schema is the one that Propusk's own table is found in; extensions' objects are theirs. */

@@ -13,7 +13,7 @@ import { driveAhead } from './drive-ahead.ts';
 import { migrate } from './migrate.ts';
 
 /** Tables that are about PostgreSQL itself or its nodes, and that no other engine has. */
-const OWN_TABLES: readonly string[] = ['propusk_schema', 'change_feed'];
+const OWN_TABLES: readonly string[] = ['propusk_schema', 'change_feed', 'newest_batch'];
 
 /** How long to wait for those who write to the database, in milliseconds. */
 const LOCK_MS_MAX = 10_000;

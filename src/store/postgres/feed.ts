@@ -68,6 +68,8 @@ export class Feed {
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #trimmedAtMs: number;
   #listener: pg.Client | undefined;
+  /** What this process has changed too. */
+  #isAllHeard = false;
   /** Ends the wait between two looks. */
   #wake: () => void = () => {};
   #isNotified = false;
@@ -102,6 +104,11 @@ export class Feed {
   /** Whether notifications come. */
   get isListening(): boolean {
     return this.#listener !== undefined;
+  }
+
+  /** From now on, announces what this process has changed as well: it may not know of it. */
+  hearAll(): void {
+    this.#isAllHeard = true;
   }
 
   async close(): Promise<void> {
@@ -144,7 +151,7 @@ export class Feed {
     const page = await drive(queries, rows<Row>(FEED_SQL.after, this.#last));
     for (const row of page) {
       this.#last = row.number;
-      if (row.node === this.#options.node) continue;
+      if (row.node === this.#options.node && !this.#isAllHeard) continue;
       this.#options.onHeard(Math.max(0, row.nowMs - row.atMs));
       this.#options.changes.announce([changeOf(row)]);
     }

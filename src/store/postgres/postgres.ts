@@ -49,9 +49,11 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   const pool = new pg.Pool({ ...clientConfig(connecting, 'reader'), max: connectionsMax });
   // An idle connection that is lost is no longer in the pool, and the next question makes another.
   pool.on('error', () => {});
+  // One that is lost while somebody has it fails the query under way, and would end the process too.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const changes = new Changes();
   const node = newId(systemRandom);
-  const stalenessMsMax = options.stalenessMsMax ?? STALENESS_MS_MAX;
+  const { clock = systemClock, stalenessMsMax = STALENESS_MS_MAX } = options;
   try {
     const feeding = {
       pool,
@@ -63,15 +65,17 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       },
       changes,
       node,
-      clock: options.clock ?? systemClock,
+      clock,
       stalenessMsMax,
       onHeard: options.onHeard ?? (() => {}),
     };
     const feed = options.follows === false ? undefined : await Feed.open(feeding);
     const runner = new PostgresRunner({
       ...connecting,
+      clock,
       auditKey: options.auditKey,
       node,
+      onUnknown: () => feed?.hearAll(),
     });
     return new SqlStore({ changes, reader: new PostgresReader(pool, feed), runner, options });
   } catch (error) {

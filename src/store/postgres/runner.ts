@@ -2,7 +2,9 @@
 
 import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../domain/clock.ts';
 import { AppError } from '../../domain/errors.ts';
+import { changed } from '../sql/query.ts';
 import { type BatchRunner, notTaken, type Outcome, type Write } from '../writes.ts';
 import {
   type ConnectOptions,
@@ -12,22 +14,40 @@ import {
   drive,
 } from './connection.ts';
 import { leaseChain } from './lease.ts';
-import { CommitInDoubt, fateOf, runTransaction, type Writer } from './transaction.ts';
+import {
+  CommitInDoubt,
+  fateOf,
+  runTransaction,
+  type Transaction,
+  type Writer,
+} from './transaction.ts';
 
 /** A batch is begun again so often where its connection was lost before COMMIT. */
 const ATTEMPTS_MAX = 2;
 /** Between two questions what became of a transaction, in milliseconds. */
 const ASK_AGAIN_MS = 100;
+/** How long that is asked, in milliseconds: nobody waits so long, and a node is to be able to end. */
+const ASK_MS_MAX = 30_000;
+
+/** Removes what nodes have noted that have not written for a day, in milliseconds. */
+const FORGET_OLD = `
+  DELETE FROM newest_batch
+  WHERE at_ms < floor(extract(epoch FROM clock_timestamp()) * 1000) - 86400000`;
 
 export interface RunnerOptions extends ConnectOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly auditKey: KeyObject | undefined;
   /** What the feed knows this process by. */
   readonly node: string;
+  /** What became of a batch was not found out: its changes may be kept, and nobody was told of them. */
+  readonly onUnknown: () => void;
 }
 
 export class PostgresRunner implements BatchRunner {
   readonly #options: RunnerOptions;
   #writer: Writer | undefined;
+  /** That it has begun. */
+  #batches = 0;
   #isClosed = false;
 
   constructor(options: RunnerOptions) {
@@ -59,7 +79,8 @@ export class PostgresRunner implements BatchRunner {
     this.#writer ??= await this.#open();
     const writer = this.#writer;
     try {
-      return await runTransaction(writer, batch);
+      this.#batches += 1;
+      return await runTransaction(writer, batch, this.#batches);
     } catch (error) {
       if (error instanceof DatabaseFailure && error.isOfConnection) this.#drop(writer);
       if (!(error instanceof CommitInDoubt)) throw error;
@@ -74,6 +95,7 @@ export class PostgresRunner implements BatchRunner {
     const client = await connect(this.#config('writer'));
     try {
       const chain = auditKey === undefined ? 0 : await leaseChain(client, auditKey);
+      await drive(client, changed(FORGET_OLD));
       const writer = { client, auditKey, chain, node };
       client.once('end', () => this.#drop(writer));
       return writer;
@@ -88,21 +110,25 @@ export class PostgresRunner implements BatchRunner {
     writer.client.end().catch(() => {});
   }
 
-  /** Asks until the server knows, however long it is away: what is not known is not answered. */
-  async #fateOf({ transactionId }: CommitInDoubt): Promise<'committed' | 'aborted'> {
+  /** Asks until the server knows, though it may be away: what is not known is not answered. */
+  async #fateOf({ transaction }: CommitInDoubt): Promise<'committed' | 'aborted'> {
+    const { clock } = this.#options;
+    const giveUpAtMs = clock.monotonic() + ASK_MS_MAX;
     for (;;) {
-      const fate = await this.#askFate(transactionId).catch((error) => {
-        if (!(error instanceof DatabaseFailure) || this.#isClosed) throw error;
+      const fate = await this.#askFate(transaction).catch((error) => {
+        if (error instanceof DatabaseFailure && clock.monotonic() <= giveUpAtMs) return undefined;
+        this.#options.onUnknown();
+        throw error;
       });
       if (fate !== undefined) return fate;
       await delay(ASK_AGAIN_MS);
     }
   }
 
-  async #askFate(transactionId: string): Promise<'committed' | 'aborted' | undefined> {
+  async #askFate(transaction: Transaction): Promise<'committed' | 'aborted' | undefined> {
     const client = await connect(this.#config('fate'));
     try {
-      return await drive(client, fateOf(transactionId));
+      return await drive(client, fateOf(transaction));
     } finally {
       client.end().catch(() => {});
     }

@@ -7,7 +7,7 @@ import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import { AuditLog } from '../sql/audit.ts';
 import { doWrite, doWrites } from '../sql/batch.ts';
-import { first, rows, type Sql } from '../sql/query.ts';
+import { changed, first, rows, type Sql } from '../sql/query.ts';
 import { WRITES } from '../sql/writes.ts';
 import type { Change } from '../store.ts';
 import type { Outcome, Write } from '../writes.ts';
@@ -24,6 +24,11 @@ const SQL = {
   lock: `SELECT pg_advisory_xact_lock(${LOCKS}, 0)`,
   lockShared: `SELECT pg_advisory_xact_lock_shared(${LOCKS}, 0)`,
   transactionId: 'SELECT CAST(pg_current_xact_id() AS text) AS id',
+  status: 'SELECT pg_xact_status(CAST(? AS xid8)) AS status',
+  noteBatch: `
+    INSERT INTO newest_batch (node, batch) VALUES (?, ?)
+    ON CONFLICT (node) DO UPDATE SET batch = excluded.batch, at_ms = excluded.at_ms`,
+  newestBatch: 'SELECT batch FROM newest_batch WHERE node = ?',
   auditNumbers: `SELECT nextval('audit_sequence') AS number FROM generate_series(1, ?)`,
   announce: `
     INSERT INTO change_feed (node, kind, id, expires_at_ms)
@@ -39,32 +44,44 @@ export interface Writer {
   /** undefined where nothing that has an audit entry can be written. */
   readonly auditKey: KeyObject | undefined;
   readonly chain: number;
-  /** What the feed knows this process by. */
+  /** What the feed, and what is asked about a batch, know this process by. */
   readonly node: string;
 }
 
-/** The connection was lost at COMMIT: the server knows under this id what became of it. */
+/** A transaction, by which its server knows what became of it. */
+export interface Transaction {
+  /** The server's own; after it was killed it may be another's. */
+  readonly id: string;
+  readonly node: string;
+  /** The node's own number of the batch. */
+  readonly batch: number;
+}
+
+/** The connection was lost at COMMIT: only the server knows what became of it. */
 export class CommitInDoubt extends Error {
-  readonly transactionId: string;
+  readonly transaction: Transaction;
   readonly outcomes: readonly Outcome[];
 
-  constructor(transactionId: string, outcomes: readonly Outcome[], cause: unknown) {
+  constructor(transaction: Transaction, outcomes: readonly Outcome[], cause: unknown) {
     super('the connection was lost at COMMIT', { cause });
-    this.transactionId = transactionId;
+    this.transaction = transaction;
     this.outcomes = outcomes;
   }
 }
 
 /**
+ * @param number of the batch, that of no other of this node
  * @throws DatabaseFailure when nothing is kept; CommitInDoubt when it is not known
  */
 export async function runTransaction(
   writer: Writer,
   batch: readonly Write[],
+  number: number,
 ): Promise<readonly Outcome[]> {
   const { client, auditKey, chain, node } = writer;
   try {
-    const id = await begin(client, batch.every(isSession) ? SQL.lockShared : SQL.lock);
+    const noted = { node, batch: number };
+    const id = await begin(client, batch.every(isSession) ? SQL.lockShared : SQL.lock, noted);
     const log = new AuditLog(auditKey, { chain, nextNumbers });
     if (auditKey !== undefined) await drive(client, prepared(log, batch.length));
     const outcomes: Outcome[] = [];
@@ -73,7 +90,7 @@ export async function runTransaction(
     const changes = outcomes.flatMap((outcome) => (outcome.ok ? outcome.changes : []));
     await commit(client, changes, node).catch((error) => {
       if (!(error instanceof DatabaseFailure) || !error.isOfConnection) throw error;
-      throw new CommitInDoubt(id, outcomes, error);
+      throw new CommitInDoubt({ id, ...noted }, outcomes, error);
     });
     return outcomes;
   } catch (error) {
@@ -83,12 +100,20 @@ export async function runTransaction(
   }
 }
 
-/** Begins, and has the lock before it looks at anything; answers the transaction's id. */
-export async function begin(client: pg.Client, lock: string = SQL.lock): Promise<string> {
+/**
+ * Begins, and has the lock before it looks at anything; answers the transaction's id.
+ * @param noted under which `fateOf` finds it afterwards
+ */
+export async function begin(
+  client: pg.Client,
+  lock: string = SQL.lock,
+  noted?: Omit<Transaction, 'id'>,
+): Promise<string> {
   const [, , { id }] = await Promise.all([
     ask(client, { of: 'changed', sql: SQL.begin, values: [] }),
     ask(client, { of: 'first', sql: lock, values: [] }),
     ask(client, { of: 'first', sql: SQL.transactionId, values: [] }) as Promise<{ id: string }>,
+    noted && drive(client, changed(SQL.noteBatch, noted.node, noted.batch)),
   ]);
   return id;
 }
@@ -170,10 +195,23 @@ async function doPart(
 }
 
 /** What became of a transaction; undefined while it is under way. */
-export function* fateOf(transactionId: string): Sql<'committed' | 'aborted' | undefined> {
-  const sql = 'SELECT pg_xact_status(CAST(? AS xid8)) AS status';
-  const found = yield* first<{ status: string | null }>(sql, transactionId);
-  if (found?.status === 'committed' || found?.status === 'aborted') return found.status;
-  if (found?.status === null) throw new Error('the server has forgotten the transaction');
-  return undefined;
+export function* fateOf({
+  id,
+  node,
+  batch,
+}: Transaction): Sql<'committed' | 'aborted' | undefined> {
+  if ((yield* statusOf(id)) === 'in progress') return undefined;
+  // Asked after that, so that what was committed is seen.
+  const newest = yield* first<{ batch: number }>(SQL.newestBatch, node);
+  return newest?.batch === batch ? 'committed' : 'aborted';
+}
+
+/** Of the transaction that has this id now; null where nobody knows. */
+function* statusOf(id: string): Sql<string | null> {
+  try {
+    return (yield* first<{ status: string | null }>(SQL.status, id))?.status ?? null;
+  } catch {
+    // One that is still to be given: the server was killed and has forgotten it.
+    return null;
+  }
 }

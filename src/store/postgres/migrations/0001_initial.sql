@@ -233,3 +233,11 @@ CREATE TABLE change_feed (
   expires_at_ms bigint,
   at_ms bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000)
 );
+
+-- The newest batch of each process that writes. Where a connection is lost at COMMIT, this says whether
+-- the batch is there. The transaction's own number cannot: a server that was killed may give it again.
+CREATE TABLE newest_batch (
+  node text COLLATE "C" NOT NULL PRIMARY KEY,
+  batch bigint NOT NULL,
+  at_ms bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000)
+);
