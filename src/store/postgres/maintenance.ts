@@ -1,12 +1,12 @@
 /** What is done to a PostgreSQL database as a whole, over a connection of its own: looked at, verified. */
 import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
+import { refuseOther } from '../migrations.ts';
 import { type AuditReport, type VerifyOptions, verifyAudit } from '../sql/audit-verify.ts';
 import { changed, type Sql } from '../sql/query.ts';
-import { StoreError } from '../store.ts';
 import { readPrograms } from './audit-programs.ts';
 import { clientConfig, connect, drive, placeOf } from './connection.ts';
-import { knownVersion, versionOf } from './migrate.ts';
+import { readMigrations, versionOf } from './migrate.ts';
 import { refusalOf } from './refusals.ts';
 
 /** How long a command may think between two questions of a transaction, in milliseconds. */
@@ -53,11 +53,7 @@ export function lookAtDatabase<R>(url: string, ask: () => Sql<R>): Promise<R> {
 /** Refuses a database that is not at this program's version. */
 export async function checkVersion(client: pg.Client, url: string): Promise<void> {
   const place = placeOf(url);
-  const version = await versionOf(client, place);
-  const known = knownVersion();
-  if (version === known) return;
-  const advice = version < known ? 'run propusk migrate first' : 'use a newer propusk';
-  throw new StoreError(`${place} is at version ${version}, not ${known}; ${advice}`);
+  refuseOther(place, await versionOf(client, place), readMigrations().length);
 }
 
 /** See verifyAudit. */

@@ -1,6 +1,6 @@
 /** Brings a PostgreSQL database to the program's version of the schema. */
-import { readdirSync, readFileSync } from 'node:fs';
 import type pg from 'pg';
+import { type Migration, migrationsIn, refuseNewer } from '../migrations.ts';
 import { StoreError } from '../store.ts';
 import { clientConfig, connect, lineOf, placeOf } from './connection.ts';
 import { refusalOf } from './refusals.ts';
@@ -13,24 +13,9 @@ export const MIGRATION_LOCK = 0x5072706b;
 /** How long a migration waits for that lock, and for any of a table, in milliseconds. */
 const LOCK_MS_MAX = 60_000;
 
-interface Migration {
-  readonly name: string;
-  readonly sql: string;
-}
-
+/** The program's migrations for PostgreSQL, in their order. */
 export function readMigrations(): Migration[] {
-  const folder = new URL('./migrations/', import.meta.url);
-  const names = readdirSync(folder).filter((name) => /^\d{4}_.+\.sql$/.test(name));
-  return names.sort().map((name, i) => {
-    const version = Number.parseInt(name, 10);
-    if (version !== i + 1) throw new Error(`migration ${name} should have the number ${i + 1}`);
-    return { name, sql: readFileSync(new URL(name, folder), 'utf8') };
-  });
-}
-
-/** The version of the schema that this program has. */
-export function knownVersion(): number {
-  return readMigrations().length;
+  return migrationsIn(new URL('./migrations/', import.meta.url));
 }
 
 /**
@@ -63,11 +48,7 @@ async function migrateBy(client: pg.Client, place: string, lockMsMax: number) {
   await client.query(`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
   await checkServer(client, place);
   const from = await versionOf(client, place);
-  if (from > migrations.length) {
-    const known = `this propusk knows versions up to ${migrations.length}`;
-    const advice = 'use a newer propusk, or another --database';
-    throw new StoreError(`${place} is at version ${from}, ${known}; ${advice}`);
-  }
+  refuseNewer(place, from, migrations.length);
   if (from < migrations.length) {
     if (from === 0) await makeOurs(client);
     for (const { name, sql } of migrations.slice(from)) {

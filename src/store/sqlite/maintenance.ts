@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { refuseOther } from '../migrations.ts';
 import type { AuditReport, VerifyOptions } from '../sql/audit-verify.ts';
 import { type DatabaseReport, readReport } from '../sql/report.ts';
 import { StoreError } from '../store.ts';
@@ -50,11 +51,8 @@ export function openAtVersion(file: string): Connection {
   if (!existsSync(file)) throw new StoreError(`${file} is not there`);
   const db = openReader(file);
   try {
-    const version = versionOf(db, file);
-    const known = readMigrations().length;
-    if (version === known) return db;
-    const advice = version < known ? 'run propusk migrate first' : 'use a newer propusk';
-    throw new StoreError(`${file} is at version ${version}, not ${known}; ${advice}`);
+    refuseOther(file, versionOf(db, file), readMigrations().length);
+    return db;
   } catch (error) {
     db.close();
     throw error;

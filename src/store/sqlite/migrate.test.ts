@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { AUDIT_KEY, HOUSEHOLD, put } from '../contract-samples.ts';
+import type { Migration } from '../migrations.ts';
 import { readHeads } from '../sql/audit-points.ts';
 import { StoreError } from '../store.ts';
 import { Connection, openWriter } from './connection.ts';
 import { verifyFile } from './maintenance.ts';
-import { APPLICATION_ID, type Migration, migrate, readMigrations } from './migrate.ts';
+import { APPLICATION_ID, migrate, readMigrations } from './migrate.ts';
 import { openSqlite } from './sqlite.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'propusk-store-'));

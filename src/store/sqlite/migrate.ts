@@ -1,28 +1,14 @@
 /** Brings an SQLite database to the program's version of the schema. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { type Migration, migrationsIn, refuseNewer } from '../migrations.ts';
 import { StoreError } from '../store.ts';
 import type { Connection } from './connection.ts';
 
 /** What `PRAGMA application_id` says of a database of ours: `Prpk` in ASCII. */
 export const APPLICATION_ID = 0x5072706b;
 
-/** One step from a version to the next. */
-export interface Migration {
-  /** The version of the schema after it; the first is 1. */
-  readonly version: number;
-  readonly name: string;
-  readonly sql: string;
-}
-
-/** The program's migrations, in their order: the files `NNNN_name.sql` of `migrations/`. */
+/** The program's migrations for SQLite, in their order. */
 export function readMigrations(): Migration[] {
-  const folder = new URL('./migrations/', import.meta.url);
-  const names = readdirSync(folder).filter((name) => /^\d{4}_.+\.sql$/.test(name));
-  return names.sort().map((name, i) => {
-    const version = Number.parseInt(name, 10);
-    if (version !== i + 1) throw new Error(`migration ${name} should have the number ${i + 1}`);
-    return { version, name, sql: readFileSync(new URL(name, folder), 'utf8') };
-  });
+  return migrationsIn(new URL('./migrations/', import.meta.url));
 }
 
 /**
@@ -44,7 +30,7 @@ export function migrate(db: Connection, migrations: readonly Migration[], path: 
       const next = migrations.find((migration) => migration.version === version + 1);
       if (next === undefined) {
         db.exec('ROLLBACK');
-        checkVersion(version, migrations.length, path);
+        refuseNewer(path, version, migrations.length);
         break;
       }
       apply(db, next, path);
@@ -63,14 +49,6 @@ export function versionOf(db: Connection, path: string): number {
   const foreign = db.get<{ name: string }>('SELECT name FROM sqlite_schema LIMIT 1');
   if (foreign === undefined) return 0;
   throw new StoreError(`${path} is an SQLite database, but not one of propusk`);
-}
-
-function checkVersion(version: number, known: number, path: string): void {
-  if (version <= known) return;
-  const advice = 'use a newer propusk, or another --database';
-  throw new StoreError(
-    `${path} is at version ${version}, this propusk knows versions up to ${known}; ${advice}`,
-  );
 }
 
 function apply(db: Connection, migration: Migration, path: string): void {
