@@ -90,6 +90,10 @@ export function lineOf(error: unknown): string {
   return text.replaceAll(/\s+/g, ' ');
 }
 
+/** Milliseconds since 1970 by the database's clock, which is the same for all nodes. */
+export const DATABASE_NOW_MS =
+  'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)';
+
 /** What takes statements: one connection, or a pool of them. */
 export type Queries = Pick<pg.Client, 'query'> | Pick<pg.Pool, 'query'>;
 

@@ -11,6 +11,7 @@ import { clientConfig, connect, drive, lineOf, placeOf } from './connection.ts';
 import { copyIn } from './copy-in.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { migrate } from './migrate.ts';
+import { refusalOf } from './refusals.ts';
 
 /** Tables that are about PostgreSQL itself or its nodes, and that no other engine has. */
 const OWN_TABLES: readonly string[] = ['propusk_schema', 'change_feed', 'newest_batch'];
@@ -71,11 +72,11 @@ export class CopyTarget {
   /** Brings the database to this version, and begins. @throws StoreError when it cannot be used */
   static async open(url: string): Promise<CopyTarget> {
     await migrate(url);
-    const place = placeOf(url);
     try {
-      return new CopyTarget(place, await connect(clientConfig({ url, statementMsMax: 0 }, 'copy')));
+      const client = await connect(clientConfig({ url, statementMsMax: 0 }, 'copy'));
+      return new CopyTarget(placeOf(url), client);
     } catch (error) {
-      throw new StoreError(`${place} cannot be used: ${lineOf(error)}`, error);
+      throw refusalOf(url, error);
     }
   }
 

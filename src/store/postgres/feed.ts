@@ -7,7 +7,7 @@ import type pg from 'pg';
 import type { Clock } from '../../domain/clock.ts';
 import type { Changes } from '../changes.ts';
 import { changed, first, rows, type Sql } from '../sql/query.ts';
-import { connect, drive, type Queries } from './connection.ts';
+import { connect, DATABASE_NOW_MS, drive, type Queries } from './connection.ts';
 import { changeOf, type FeedRow } from './feed-rows.ts';
 
 /** Between two looks, in milliseconds. */
@@ -20,21 +20,18 @@ const PAGE = 1_000;
 const KEPT_MS = 600_000;
 const TRIM_EVERY_MS = 60_000;
 
-/** Milliseconds since 1970 by the database's clock, which is the same for all nodes. */
-const NOW = 'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)';
-
 /** Every statement of the feed. */
 export const FEED_SQL = {
   ends: `
     SELECT (SELECT min(number) FROM change_feed) AS oldest,
       (SELECT max(number) FROM change_feed) AS newest`,
   after: `
-    SELECT number, node, kind, id, expires_at_ms AS "expiresAtMs", at_ms AS "atMs", ${NOW} AS "nowMs"
+    SELECT number, node, kind, id, expires_at_ms AS "expiresAtMs", at_ms AS "atMs", ${DATABASE_NOW_MS} AS "nowMs"
     FROM change_feed WHERE number > ? ORDER BY number LIMIT ${PAGE}`,
   trim: `
     DELETE FROM change_feed WHERE number IN (
       SELECT number FROM change_feed
-      WHERE at_ms < ${NOW} - ${KEPT_MS} AND number < (SELECT max(number) FROM change_feed)
+      WHERE at_ms < ${DATABASE_NOW_MS} - ${KEPT_MS} AND number < (SELECT max(number) FROM change_feed)
       ORDER BY number LIMIT 10000)`,
 } as const;
 
@@ -93,17 +90,8 @@ export class Feed {
 
   /** See Store.isCurrent. Asks the clock each time: who slept must not trust what it knew before. */
   isCurrent(): boolean {
-    return this.ageMs <= this.#options.stalenessMsMax;
-  }
-
-  /** For how long what was heard may not be all, in milliseconds. */
-  get ageMs(): number {
-    return this.#options.clock.monotonic() - this.#confirmedAtMs;
-  }
-
-  /** Whether notifications come. */
-  get isListening(): boolean {
-    return this.#listener !== undefined;
+    const { clock, stalenessMsMax } = this.#options;
+    return clock.monotonic() - this.#confirmedAtMs <= stalenessMsMax;
   }
 
   /** From now on, announces what this process has changed as well: it may not know of it. */

@@ -19,11 +19,9 @@ const STATEMENT_MS_MAX = 5_000;
 const STALENESS_MS_MAX = 1_000;
 
 export interface PostgresOptions extends SqlStoreOptions {
-  /**
-   * HMACs the audit log. Without it nothing that has an audit entry can be written.
-   */
+  /** HMACs the audit log. Without it nothing that has an audit entry can be written. */
   readonly auditKey?: KeyObject;
-  /** Connections that reads share; two more are the writes' and the notifications'. */
+  /** Connections that reads share; CONNECTIONS_MORE are for all else. */
   readonly connectionsMax?: number;
   /** What a statement may take, in milliseconds. */
   readonly statementMsMax?: number;

@@ -8,7 +8,6 @@ import type { Feed } from './feed.ts';
 
 export class PostgresReader implements Reader {
   readonly #pool: pg.Pool;
-
   readonly #feed: Feed | undefined;
 
   /** Both are closed with it. */

@@ -10,6 +10,7 @@ import {
   type ConnectOptions,
   clientConfig,
   connect,
+  DATABASE_NOW_MS,
   DatabaseFailure,
   drive,
 } from './connection.ts';
@@ -30,9 +31,7 @@ const ASK_AGAIN_MS = 100;
 const ASK_MS_MAX = 30_000;
 
 /** Removes what nodes have noted that have not written for a day, in milliseconds. */
-const FORGET_OLD = `
-  DELETE FROM newest_batch
-  WHERE at_ms < floor(extract(epoch FROM clock_timestamp()) * 1000) - 86400000`;
+const FORGET_OLD = `DELETE FROM newest_batch WHERE at_ms < ${DATABASE_NOW_MS} - 86400000`;
 
 export interface RunnerOptions extends ConnectOptions {
   readonly clock: Pick<Clock, 'monotonic'>;

@@ -1,6 +1,6 @@
 /** What a PostgreSQL server says of itself: how it is set up, how full it is, what time it is there. */
 import { changed, first, type Sql } from '../sql/query.ts';
-import { drive } from './connection.ts';
+import { DATABASE_NOW_MS, drive } from './connection.ts';
 import { connected } from './maintenance.ts';
 
 const SERVER_SQL = {
@@ -24,7 +24,7 @@ const SERVER_SQL = {
        WHERE relkind = 'r' AND relpersistence = 'u'
          AND relnamespace = to_regnamespace(quote_ident(current_schema()))) AS unlogged
     FROM pg_database, pg_roles WHERE datname = current_database() AND rolname = current_user`,
-  now: `SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint) AS "nowMs"`,
+  now: `SELECT ${DATABASE_NOW_MS} AS "nowMs"`,
 } as const;
 
 export interface ServerFacts {

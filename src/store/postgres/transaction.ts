@@ -11,7 +11,7 @@ import { changed, first, rows, type Sql } from '../sql/query.ts';
 import { WRITES } from '../sql/writes.ts';
 import type { Change } from '../store.ts';
 import type { Outcome, Write } from '../writes.ts';
-import { ask, DatabaseFailure, drive } from './connection.ts';
+import { DatabaseFailure, drive } from './connection.ts';
 import { changeRow } from './feed-rows.ts';
 
 /** Of all advisory locks of ours: `Prpk` in ASCII. The second number is 0 here, a chain's elsewhere. */
@@ -95,7 +95,7 @@ export async function runTransaction(
     return outcomes;
   } catch (error) {
     // Where the connection is lost, so is the transaction.
-    await ask(client, { of: 'changed', sql: SQL.rollback, values: [] }).catch(() => {});
+    await drive(client, changed(SQL.rollback)).catch(() => {});
     throw error;
   }
 }
@@ -109,13 +109,13 @@ export async function begin(
   lock: string = SQL.lock,
   noted?: Omit<Transaction, 'id'>,
 ): Promise<string> {
-  const [, , { id }] = await Promise.all([
-    ask(client, { of: 'changed', sql: SQL.begin, values: [] }),
-    ask(client, { of: 'first', sql: lock, values: [] }),
-    ask(client, { of: 'first', sql: SQL.transactionId, values: [] }) as Promise<{ id: string }>,
+  const [, , found] = await Promise.all([
+    drive(client, changed(SQL.begin)),
+    drive(client, first(lock)),
+    drive(client, first<{ id: string }>(SQL.transactionId)),
     noted && drive(client, changed(SQL.noteBatch, noted.node, noted.batch)),
   ]);
-  return id;
+  return found?.id ?? '';
 }
 
 /** What is announced goes along. */
@@ -134,10 +134,10 @@ export async function commit(
     ];
     // Arrays are for PostgreSQL alone, and values of the logic that both engines share are not.
     const values = [node, ...(lists as unknown as string[])];
-    asked.push(ask(client, { of: 'changed', sql: SQL.announce, values }));
-    asked.push(ask(client, { of: 'first', sql: SQL.notify, values: [] }));
+    asked.push(drive(client, changed(SQL.announce, ...values)));
+    asked.push(drive(client, first(SQL.notify)));
   }
-  asked.push(ask(client, { of: 'changed', sql: SQL.commit, values: [] }));
+  asked.push(drive(client, changed(SQL.commit)));
   // All of them are waited for: of a transaction that failed before, COMMIT says that all is well.
   await Promise.all(asked);
 }
@@ -179,9 +179,9 @@ async function doPart(
   if (part.length === 1) return drive(client, doWrites(WRITES, part, log));
   const mark = log.mark();
   const [, ...ends] = await Promise.allSettled([
-    ask(client, { of: 'changed', sql: 'SAVEPOINT one_part', values: [] }),
+    drive(client, changed('SAVEPOINT one_part')),
     ...part.map((write) => drive(client, doWrite(WRITES, write, log))),
-    ask(client, { of: 'changed', sql: 'RELEASE SAVEPOINT one_part', values: [] }),
+    drive(client, changed('RELEASE SAVEPOINT one_part')),
   ]);
   const outcomes: Outcome[] = [];
   for (const end of ends.slice(0, -1)) {
@@ -189,7 +189,7 @@ async function doPart(
       outcomes.push({ ok: true, ...(end.value as object) } as Outcome);
   }
   if (outcomes.length === part.length) return outcomes;
-  await ask(client, { of: 'changed', sql: 'ROLLBACK TO SAVEPOINT one_part', values: [] });
+  await drive(client, changed('ROLLBACK TO SAVEPOINT one_part'));
   log.resetTo(mark);
   return drive(client, doWrites(WRITES, part, log));
 }
