@@ -6,6 +6,7 @@ import { type AuditReport, type VerifyOptions, verifyAudit } from '../sql/audit-
 import { changed, type Sql } from '../sql/query.ts';
 import { readPrograms } from './audit-programs.ts';
 import { clientConfig, connect, drive, placeOf } from './connection.ts';
+import { driveAhead } from './drive-ahead.ts';
 import { readMigrations, versionOf } from './migrate.ts';
 import { refusalOf } from './refusals.ts';
 
@@ -41,12 +42,17 @@ export async function connected<R>(
 /**
  * Looks at a database, which may be in use, without changing it; it must be at this version. All that
  * is asked sees one state.
+ * @param by what asks, where that is not one query after the other
  */
-export function lookAtDatabase<R>(url: string, ask: () => Sql<R>): Promise<R> {
+export function lookAtDatabase<R>(
+  url: string,
+  ask: () => Sql<R>,
+  by: (client: pg.Client, sql: Sql<R>) => Promise<R> = drive,
+): Promise<R> {
   return connected(url, 'look', async (client) => {
     await drive(client, changed('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'));
     await checkVersion(client, url);
-    return drive(client, ask());
+    return by(client, ask());
   });
 }
 
@@ -62,7 +68,7 @@ export function verifyPostgres(
   key: KeyObject,
   options: Pick<VerifyOptions, 'since'> = {},
 ): Promise<AuditReport> {
-  return lookAtDatabase(url, () => verifyAll(key, options));
+  return lookAtDatabase(url, () => verifyAll(key, options), driveAhead);
 }
 
 /** The same of the state that a transaction sees. */
