@@ -7,6 +7,7 @@ import path from 'node:path';
 import pino from 'pino';
 import { type Config, readCommandLine } from '../src/config.ts';
 import { type Server, type Surroundings, start, surroundings } from '../src/main.ts';
+import { collect, ended, type Ran, ran } from './child.ts';
 import { enginesOf } from './engines.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '..', 'bin', 'propusk.js');
@@ -142,8 +143,7 @@ export interface InChild extends Started, AsyncDisposable {
 /** A command under way. */
 export interface Running {
   readonly child: ChildProcess;
-  /** What it printed, and what it exited with (null when a signal ended it). */
-  readonly result: Promise<{ code: number | null; stdout: string; stderr: string }>;
+  readonly result: Promise<Ran>;
 }
 
 /** Starts `propusk` with a command that ends by itself. */
@@ -156,32 +156,15 @@ export function beginProgram(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   atExit.push(() => child.kill('SIGKILL'));
-  const output = collect(child);
-  return { child, result: ended(child).then((code) => ({ code, ...output })) };
+  return { child, result: ran(child) };
 }
 
 /** Runs `propusk` to its end. */
 export function runProgram(
   args: readonly string[],
   options: { env?: Record<string, string>; node?: string } = {},
-): Running['result'] {
+): Promise<Ran> {
   return beginProgram(args, options).result;
-}
-
-function collect(child: ChildProcess): { stdout: string; stderr: string } {
-  const output = { stdout: '', stderr: '' };
-  child.stdout?.setEncoding('utf8').on('data', (text) => {
-    output.stdout += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text) => {
-    output.stderr += text;
-  });
-  return output;
-}
-
-function ended(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
-  return new Promise((resolve) => child.once('close', (code) => resolve(code)));
 }
 
 /** Starts the program in a process of its own; resolves when it has printed `isReady`. */

@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { explain, type Verdict } from './explain.ts';
 import { grantOf } from './grant.ts';
-import type { ApiKey, Holdings } from './model.ts';
+import type { Holdings } from './model.ts';
 import { decide, type Market, type Permission, QuoteLevel } from './permission.ts';
+import { keyOf } from './test-key.ts';
 
 /** What shows more comes later; the reference has its own list, not the code's. */
 const LEVELS: readonly QuoteLevel[] = [
@@ -38,21 +39,7 @@ const market: fc.Arbitrary<Market> = fc.constantFrom(
   { mic: '#WWCP', country: '', continent: '' },
 );
 
-const KEY: ApiKey = {
-  id: 'k',
-  clientId: 'c',
-  label: '',
-  secretMac: '',
-  allAccounts: true,
-  accountIds: [],
-  readonly: false,
-  callsMax: {},
-  sourceNetworks: [],
-  expiresAtMs: null,
-  revokedAtMs: null,
-  previousSecretMac: null,
-  previousSecretEndsAtMs: null,
-};
+const KEY = keyOf('k', 'c');
 
 /** A client with several plans, of which some run. */
 const holdings: fc.Arbitrary<Holdings> = fc

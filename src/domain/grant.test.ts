@@ -5,6 +5,7 @@ import { AppError, type Reason } from './errors.ts';
 import { checkAccount, checkTrade, grantOf } from './grant.ts';
 import type { ApiKey, Holdings } from './model.ts';
 import { type Permission, QuoteLevel } from './permission.ts';
+import { keyOf } from './test-key.ts';
 
 const NOW = 1_000_000;
 
@@ -30,22 +31,7 @@ function holdings(change: Partial<Holdings> & { key?: Partial<ApiKey> } = {}): H
     ],
     subscriptions: [],
     ...change,
-    key: {
-      id: 'k',
-      clientId: 'c',
-      label: '',
-      secretMac: '',
-      allAccounts: true,
-      accountIds: [],
-      readonly: false,
-      callsMax: {},
-      expiresAtMs: null,
-      revokedAtMs: null,
-      sourceNetworks: [],
-      previousSecretMac: null,
-      previousSecretEndsAtMs: null,
-      ...change.key,
-    },
+    key: keyOf('k', 'c', change.key),
   };
 }
 

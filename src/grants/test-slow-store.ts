@@ -2,6 +2,7 @@
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { ApiKey, Holdings, Session } from '../domain/model.ts';
+import { keyOf } from '../domain/test-key.ts';
 import type { Change, RevokedSession, Store } from '../store/store.ts';
 
 export class FakeClock implements Clock {
@@ -17,24 +18,6 @@ export class FakeClock implements Clock {
 }
 
 export const KEYS = ['k0', 'k1', 'k2'];
-
-function keyOf(id: string): ApiKey {
-  return {
-    id,
-    clientId: id === 'k2' ? 'c2' : 'c1',
-    label: '',
-    secretMac: '',
-    allAccounts: true,
-    accountIds: [],
-    readonly: false,
-    callsMax: {},
-    expiresAtMs: null,
-    revokedAtMs: null,
-    sourceNetworks: [],
-    previousSecretMac: null,
-    previousSecretEndsAtMs: null,
-  };
-}
 
 type Asked = 'holdings' | 'session' | 'revokedSessions';
 
@@ -52,7 +35,7 @@ export class SlowStore implements Pick<Store, Asked | 'subscribe' | 'isCurrent'>
       for (const change of changes) for (const listener of this.#listeners) listener(change);
     },
   };
-  readonly keys = new Map(KEYS.map((id) => [id, keyOf(id)]));
+  readonly keys = new Map(KEYS.map((id) => [id, keyOf(id, id === 'k2' ? 'c2' : 'c1')]));
   readonly accounts = new Map<string, string[]>([
     ['c1', ['a']],
     ['c2', ['b']],

@@ -20,6 +20,7 @@ import {
   type Trade,
 } from '../domain/order.ts';
 import type { Permission } from '../domain/permission.ts';
+import { keyOf } from '../domain/test-key.ts';
 import type {
   ChangeBy,
   ChangeOutcome,
@@ -118,22 +119,7 @@ export function subscription(id: string, clientId: string, planId: string): Subs
 }
 
 export function key(id: string, clientId: string, more: Partial<ApiKey> = {}): ApiKey {
-  return {
-    id,
-    clientId,
-    label: `Key ${id}`,
-    secretMac: `mac-of-${id}`,
-    allAccounts: true,
-    accountIds: [],
-    readonly: false,
-    callsMax: {},
-    sourceNetworks: [],
-    expiresAtMs: null,
-    revokedAtMs: null,
-    previousSecretMac: null,
-    previousSecretEndsAtMs: null,
-    ...more,
-  };
+  return keyOf(id, clientId, { label: `Key ${id}`, secretMac: `mac-of-${id}`, ...more });
 }
 
 export function session(id: string, keyId: string, more: Partial<Session> = {}): Session {

@@ -5,9 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { collect, ended, type Ran, ran } from '../child.ts';
 import { atExit } from '../start.ts';
 import { until } from '../wait.ts';
-import type { Ran } from './tools.ts';
 
 /** What the program and its Node need of the system. */
 const SYSTEM = ['usr', 'lib', 'lib64', 'bin', 'sbin', 'etc'];
@@ -54,7 +54,8 @@ function preparation({ root, volumes, workdir, uid }: Inside): string {
 
 /** A program in a container. */
 export class Container implements AsyncDisposable {
-  readonly output = { stdout: '', stderr: '' };
+  /** What it printed, so far. */
+  readonly output: { stdout: string; stderr: string };
   readonly #inside: Inside;
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
@@ -70,15 +71,8 @@ export class Container implements AsyncDisposable {
     });
     this.#child = child;
     atExit.push(() => this.#kill());
-    for (const name of ['stdout', 'stderr'] as const) {
-      child[name].setEncoding('utf8').on('data', (text) => {
-        this.output[name] += text;
-      });
-    }
-    this.#ended = new Promise((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code) => resolve(code));
-    });
+    this.output = collect(child);
+    this.#ended = ended(child);
   }
 
   /** Resolves when it has printed that; throws when it ends before. */
@@ -104,18 +98,7 @@ export class Container implements AsyncDisposable {
         timeout: 60_000,
       },
     );
-    let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr += text;
-    });
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (status) => resolve(status));
-    });
-    return { code, stdout, stderr };
+    return ran(child);
   }
 
   /** Resolves with the exit code. */

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { Ran } from '../child.ts';
 import { type InChild, startDev } from '../start.ts';
 import { ACCOUNT, assertTraded, EXAMPLES, ordersOf, README, readonlySecret } from './examples.ts';
-import { FOLDER, type Ran, runTool, TOOL_PATH, tool } from './tools.ts';
+import { FOLDER, runTool, TOOL_PATH, tool } from './tools.ts';
 
 /** The README's rows of programs: the folder, and how it is run once its packages are installed. */
 const ROWS = [

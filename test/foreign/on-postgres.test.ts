@@ -1,9 +1,9 @@
 /** What clients see is the same where PostgreSQL remembers and Valkey counts: the same tests say so. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { ran } from '../child.ts';
 import { SHARED_ENGINES, VALKEY_DATABASES } from '../engines.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { ValkeyServer } from './valkey.ts';
@@ -39,13 +39,8 @@ async function run(pattern: string, words: readonly string[]): Promise<void> {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let said = '';
-  for (const output of [child.stdout, child.stderr]) {
-    output.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-  }
-  const [code] = await once(child, 'close');
+  const { code, stdout, stderr } = await ran(child);
+  const said = stdout + stderr;
   assert.equal(code, 0, said.split('failing tests:').at(-1)?.slice(0, 20_000) ?? said);
   const passed = /^ℹ pass (\d+)$/m.exec(said)?.[1];
   const databases = await postgres.query(postgres.url, 'SELECT count(*) FROM pg_database');

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { type Ran, ran } from '../child.ts';
 import { type InChild, startDev, temporaryFolder } from '../start.ts';
 
 /** Where scripts/install-foreign.sh puts things. */
@@ -40,13 +41,6 @@ export function tool(name: string): string {
   return installed ?? name;
 }
 
-/** What a tool that ran to its end has printed. */
-export interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** How long a tool may take, in milliseconds. */
 const TOOL_MS_MAX = 600_000;
 
@@ -61,19 +55,7 @@ export async function runTool(
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TOOL_MS_MAX,
   });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    stderr += text;
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (status) => resolve(status));
-  });
-  return { code, stdout, stderr };
+  return ran(child);
 }
 
 /** The environment in which tools trust this file of certificates, each by a variable of its own. */
