@@ -7,7 +7,7 @@ import { beginRegister } from '../sql/audit-chains.ts';
 import { watched } from '../sql/audit-progress.ts';
 import { type AuditReport, verifyAudit } from '../sql/audit-verify.ts';
 import { StoreError } from '../store.ts';
-import { clientConfig, connect, drive, lineOf, placeOf } from './connection.ts';
+import { clientConfig, connect, drive, leave, lineOf, placeOf } from './connection.ts';
 import { copyIn } from './copy-in.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { migrate } from './migrate.ts';
@@ -180,7 +180,7 @@ export class CopyTarget {
 
   /** The same, as people take their leave. */
   async close(): Promise<void> {
-    await this.#client.end().catch(() => {});
+    await leave(this.#client);
   }
 
   async #lock(tables: readonly string[]): Promise<void> {

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { type Migration, migrationsIn, refuseNewer } from '../migrations.ts';
 import { StoreError } from '../store.ts';
-import { clientConfig, connect, lineOf, placeOf } from './connection.ts';
+import { clientConfig, connect, leave, lineOf, placeOf } from './connection.ts';
 import { refusalOf } from './refusals.ts';
 
 /** The oldest PostgreSQL that its makers still mend; all that we ask for came by 14. */
@@ -36,7 +36,7 @@ export async function migrate(
   } catch (error) {
     throw refusalOf(url, error);
   } finally {
-    await client?.end().catch(() => {});
+    if (client !== undefined) await leave(client);
   }
 }
 

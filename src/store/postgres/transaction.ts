@@ -71,12 +71,14 @@ export class CommitInDoubt extends Error {
 
 /**
  * @param number of the batch, that of no other of this node
+ * @param onCommit hears, before COMMIT is sent, what may be changed from then on
  * @throws DatabaseFailure when nothing is kept; CommitInDoubt when it is not known
  */
 export async function runTransaction(
   writer: Writer,
   batch: readonly Write[],
   number: number,
+  onCommit: (changes: readonly Change[]) => void,
 ): Promise<readonly Outcome[]> {
   const { client, auditKey, chain, node } = writer;
   try {
@@ -88,6 +90,7 @@ export async function runTransaction(
     for (const part of partsOf(batch)) outcomes.push(...(await doPart(client, part, log)));
     await drive(client, log.finish());
     const changes = outcomes.flatMap((outcome) => (outcome.ok ? outcome.changes : []));
+    onCommit(changes);
     await commit(client, changes, node).catch((error) => {
       if (!(error instanceof DatabaseFailure) || !error.isOfConnection) throw error;
       throw new CommitInDoubt({ id, ...noted }, outcomes, error);
