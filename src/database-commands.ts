@@ -23,6 +23,7 @@ import {
   nameOfDatabase,
   noted,
   otherMasterKey,
+  wordsOf,
 } from './ops/place.ts';
 import { Progress } from './ops/progress.ts';
 import { restore } from './ops/restore.ts';
@@ -217,7 +218,7 @@ async function forPeople(work: () => Done | Promise<Done>): Promise<Done> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AppError) throw new StoreError(error.message, error);
+    if (error instanceof AppError) throw new StoreError(wordsOf(error), error);
     throw error;
   }
 }

@@ -111,6 +111,19 @@ test('the first owner is made once, also while a server runs, which knows it at 
   }
 });
 
+test('a server and a command say what is wrong with an audit log that they cannot go on with', async () => {
+  copies += 1;
+  const url = await server.database(`broken${copies}`, 'used');
+  await server.query(url, "UPDATE audit_point SET mac = 'another'; DELETE FROM signing_key");
+  const what = 'the head of the audit log was changed; see propusk audit verify';
+  const serving = 'serve --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0';
+  assert.equal(
+    await refusal(url, serving),
+    `${url.replace('propusk@', '')} cannot be used: ${what}`,
+  );
+  assert.equal(await refusal(url, 'bootstrap --another'), what);
+});
+
 test('a database is brought to its version, and one that is not ours is refused', async () => {
   const url = await server.database('migrated');
   assert.match(await refusal(url, 'audit head'), /is at version 0, not \d+; run propusk migrate/);
