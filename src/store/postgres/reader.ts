@@ -58,8 +58,14 @@ async function snapshot<R>(pool: pg.Pool, asked: () => Sql<R>): Promise<R> {
     client.release();
     return found;
   } catch (error) {
-    // Whatever it is in the middle of goes with the connection.
-    client.release(true);
+    // A refusal is in the middle of nothing; whatever else it is in the middle of goes with the connection.
+    const isWhole =
+      error instanceof AppError &&
+      (await drive(client, changed('ROLLBACK')).then(
+        () => true,
+        () => false,
+      ));
+    client.release(!isWhole);
     throw error;
   }
 }
