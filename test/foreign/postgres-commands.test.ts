@@ -278,6 +278,8 @@ test('doctor says in plain words what is good and what is bad', async () => {
     well.stdout,
     /^good +database +397 connections are enough for 30 nodes, each with 13/m,
   );
+  const fewer = { PROPUSK_DATABASE_CONNECTIONS_MAX: '2' };
+  assert.match((await on(used, 'doctor', fewer)).stdout, /for 79 nodes, each with 5/);
   assert.match(well.stdout, /^good +database +it belongs to propusk serve$/m);
   assert.match(well.stdout, /^good +database +it belongs to this master key$/m);
   assert.match(
