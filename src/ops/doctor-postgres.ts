@@ -1,6 +1,7 @@
 /** What doctor looks at where the database is on a PostgreSQL server. */
 import type { Clock } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
+import { readPrograms } from '../store/postgres/audit-programs.ts';
 import { VERSION_MIN } from '../store/postgres/migrate.ts';
 import { CONNECTIONS_MAX, CONNECTIONS_MORE } from '../store/postgres/postgres.ts';
 import { lookAtServer, type Server, type ServerFacts } from '../store/postgres/server.ts';
@@ -47,6 +48,8 @@ export async function examineServer(
       examineKeys(report, clock.now()),
     );
   }
+  const programs = await attempt(findings, 'database', () => lookAt(database, readPrograms));
+  findings.push(...(programs ?? []).map((program) => bad('database', program)));
   findings.push(examineApart(server));
   findings.push(good('disk', `the database takes ${inMiB(server.facts.bytes)} on its server`));
 }

@@ -4,7 +4,10 @@ import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { DEFAULTS, ourTables, PROGRAM_SQL } from '../../src/store/postgres/audit-programs.ts';
+import { clientConfig, connect, drive } from '../../src/store/postgres/connection.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
+import { rows } from '../../src/store/sql/query.ts';
 import { PostgresServer } from './postgres-server.ts';
 
 const MIGRATE = new URL('../../src/store/postgres/migrate.ts', import.meta.url).href;
@@ -114,4 +117,14 @@ test('a migration that somebody else does for long is not waited for without end
   assert.deepEqual(await waiting, { from: 0, to: 1 });
   assert.deepEqual(await migrate(url), { from: 1, to: 1 });
   await other.end();
+});
+
+test('the defaults that a verification takes for ours are those that migrations make', async () => {
+  const url = await server.database('defaults');
+  await migrate(url);
+  const client = await connect(clientConfig({ url, statementMsMax: 0 }, 'test'));
+  type Default = { column: string; text: string };
+  const found = await drive(client, rows<Default>(PROGRAM_SQL.defaults, ourTables().join(',')));
+  await client.end();
+  assert.deepEqual(Object.fromEntries(found.map(({ column, text }) => [column, text])), DEFAULTS);
 });
