@@ -166,6 +166,8 @@ export type PlaceSettings = Pick<Config, 'data' | 'database' | 'masterKeyFile' |
   /** Of `propusk copy`, instead of the database. */
   readonly from: string | undefined;
   readonly to: string | undefined;
+  /** Where the command looks at it; see addPlaceOptions. */
+  readonly databaseConnectionsMax?: number;
 };
 
 /** Of `propusk copy` alone. */
@@ -193,12 +195,19 @@ const TWO_PLACES: readonly Row[] = [
   ...Object.entries(COPY_SETTINGS),
 ];
 
+/** Of a server that uses the place, where a command looks at how it does. */
+const USE: readonly Row[] = [['databaseConnectionsMax', SETTINGS.databaseConnectionsMax]];
+
 /**
  * Gives a command the options that say where the records are.
- * @param places whether they are in one place, or go from one to another
+ * @param places whether they are in one place, go from one to another, or are looked at with their use
  */
-export function addPlaceOptions(command: Command, places: 'one' | 'two' = 'one'): Command {
-  for (const [, row] of places === 'one' ? PLACE : TWO_PLACES) command.addOption(optionOf(row));
+export function addPlaceOptions(
+  command: Command,
+  places: 'one' | 'two' | 'one and its use' = 'one',
+): Command {
+  const rows = places === 'two' ? TWO_PLACES : places === 'one' ? PLACE : [...PLACE, ...USE];
+  for (const [, row] of rows) command.addOption(optionOf(row));
   return command;
 }
 
@@ -210,7 +219,8 @@ export function readPlace(
 ): PlaceSettings {
   const isOfIt = ([, row]: Row) => command.options.some((option) => option.flags === row.flags);
   const rows = isOfIt(['database', SETTINGS.database]) ? PLACE : TWO_PLACES;
-  const { values, errors } = readRows(rows, flags, command, env);
+  const all = [...rows, ...USE.filter(isOfIt)];
+  const { values, errors } = readRows(all, flags, command, env);
   if (env.PROPUSK_MASTER_KEY !== undefined && values.masterKeyFile !== undefined) {
     errors.push('PROPUSK_MASTER_KEY and --master-key-file are both set; keep one of them');
   }

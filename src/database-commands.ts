@@ -23,6 +23,7 @@ import {
   nameOfDatabase,
   noted,
   otherMasterKey,
+  wordsOf,
 } from './ops/place.ts';
 import { Progress } from './ops/progress.ts';
 import { restore } from './ops/restore.ts';
@@ -60,7 +61,7 @@ interface DatabaseCommand {
   /** Its name as `<needed>` or `[optional]`. */
   readonly argument?: readonly [name: string, help: string];
   /** One place of records when left out. */
-  readonly places?: 'two';
+  readonly places?: 'two' | 'one and its use';
   run(place: PlaceSettings, flags: Flags, argument: string | undefined, around: Surroundings): Ran;
 }
 
@@ -147,6 +148,7 @@ export const DATABASE_COMMANDS: readonly DatabaseCommand[] = [
     summary: 'look at the settings, the database, the clock, the keys and the disk',
     more: 'Changes nothing; a server may be running. Exits with 1 when something is bad.',
     example: `propusk doctor ${PRODUCTION}`,
+    places: 'one and its use',
     run: runDoctor,
   },
   {
@@ -217,7 +219,7 @@ async function forPeople(work: () => Done | Promise<Done>): Promise<Done> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AppError) throw new StoreError(error.message, error);
+    if (error instanceof AppError) throw new StoreError(wordsOf(error), error);
     throw error;
   }
 }
@@ -259,7 +261,7 @@ async function runBootstrap(place: PlaceSettings, flags: Flags): Promise<Done> {
 }
 
 async function runDoctor(place: PlaceSettings): Promise<Done> {
-  const findings = await examine(place, systemClock);
+  const findings = await examine(place, systemClock, place.databaseConnectionsMax);
   const out = findings.map(
     ({ grade, subject, text }) => `${grade.padEnd(7)}  ${subject.padEnd(8)}  ${text}`,
   );

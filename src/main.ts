@@ -11,6 +11,7 @@ import {
   readShedFirst,
 } from './contract.ts';
 import { type Clock, type Random, systemClock, systemRandom } from './domain/clock.ts';
+import { AppError } from './domain/errors.ts';
 import { MasterKey, parseMasterKey } from './domain/master-key.ts';
 import { listen, type Ports } from './listen.ts';
 import { putDemoOperator } from './ops/bootstrap.ts';
@@ -18,7 +19,7 @@ import { readTls, selfSigned, type TlsFiles } from './ops/certificate.ts';
 import { type DemoKey, demoKeys, putDemoData } from './ops/demo.ts';
 import { FileError, ownMasterKey, readMasterKey, readNeeded } from './ops/files.ts';
 import { readMarkets } from './ops/markets.ts';
-import { checkMasterKey, databaseOf, nameOfDatabase, noted } from './ops/place.ts';
+import { checkMasterKey, databaseOf, nameOfDatabase, noted, wordsOf } from './ops/place.ts';
 import { retainAudit } from './ops/retention.ts';
 import type { Registration } from './pipeline/call.ts';
 import type { Log } from './pipeline/log.ts';
@@ -114,7 +115,10 @@ export async function start(config: Config, around: Surroundings): Promise<Serve
     return { ...ports, stop, tls, demoKeys: keys, operatorToken, database, store };
   } catch (error) {
     await store.close();
-    throw error;
+    const isOfStore = error instanceof AppError && error.reason === 'UNAVAILABLE';
+    throw isOfStore
+      ? new StoreError(`${database} cannot be used: ${wordsOf(error)}`, error)
+      : error;
   }
 }
 

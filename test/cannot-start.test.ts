@@ -188,6 +188,16 @@ test('the master key of serve must be that of its database', async () => {
   await assertRefused(args, /another master key/, { PROPUSK_MASTER_KEY: OTHER_KEY });
 });
 
+test('an audit log that nothing can be written to', async () => {
+  const folder = await usedFolder();
+  const db = new DatabaseSync(path.join(folder, 'propusk.db'));
+  db.exec("UPDATE audit_point SET mac = 'another' WHERE name = 'head'");
+  db.exec('DELETE FROM signing_key');
+  db.close();
+  const expected = /^sqlite:\S+ cannot be used: the head of the audit log was changed; see propusk/;
+  await assertRefused(dev(folder), expected);
+});
+
 test('a TLS pair that is none, or is not there', async () => {
   const folder = temporaryFolder();
   const file = path.join(folder, 'garbage.pem');

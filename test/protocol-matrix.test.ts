@@ -189,14 +189,19 @@ inEach(four.all, "a caller's own request id is kept if it looks like one", async
   }
 });
 
-inEach(four.all, 'a source_app_id that is too long names its field', async (client) => {
+inEach(four.all, 'a source_app_id that cannot be kept names its field', async (client) => {
   assert.ok(await client.auth(server.secret, 'a'.repeat(256)));
-  const failure = await failureOf(client.auth(server.secret, 'a'.repeat(257)));
-  assert.equal(failure.code, 3);
-  assert.equal(failure.reason, 'INVALID_REQUEST');
-  assert.deepEqual(failure.detail('BadRequest')?.field_violations, [
-    { field: 'source_app_id', description: 'takes at most 256 characters', reason: '' },
-  ]);
+  for (const [text, description] of [
+    ['a'.repeat(257), 'takes at most 256 characters'],
+    ['a\0', 'holds the character U+0000'],
+  ] as const) {
+    const failure = await failureOf(client.auth(server.secret, text));
+    assert.equal(failure.code, 3);
+    assert.equal(failure.reason, 'INVALID_REQUEST');
+    assert.deepEqual(failure.detail('BadRequest')?.field_violations, [
+      { field: 'source_app_id', description, reason: '' },
+    ]);
+  }
 });
 
 inEach(four.streaming, 'health says that the server and its service take calls', async (client) => {

@@ -219,3 +219,26 @@ test('a watcher hears of its client also while the grant is not held', async () 
   assert.equal(heard, 1);
   stop();
 });
+
+test('what others change without end keeps no look-up from its end', async () => {
+  const { store, grants } = await make();
+  const asked = grants.of('k0');
+  store.changeKey('k1', { readonly: true });
+  store.changeClient('c2', ['d']);
+  await store.answerAll();
+  assert.equal(store.lookUps, 1);
+  assert.equal((await asked)?.keyId, 'k0');
+  for (const change of [
+    () => store.changeKey('k2', { readonly: true }),
+    () => store.changeClient('c2', ['b']),
+    () => store.changes.announce([{ kind: 'everything' }]),
+  ]) {
+    store.lookUps = 0;
+    store.changes.announce([{ kind: 'key', keyId: 'k2' }]);
+    const about = grants.of('k2');
+    change();
+    await store.answerAll();
+    assert.equal((await about)?.keyId, 'k2');
+    assert.equal(store.lookUps, 2);
+  }
+});

@@ -3,8 +3,8 @@
  * at the next instant at which it changes by itself. It is trusted only while the store is current.
  *
  * Why no grant is older than what was announced, nor than the call where the store is not current:
- * - A look-up sees all that was announced before it began. What is announced while it is under way
- *   counts the generation and has it begin anew; what is announced afterwards drops what it brought.
+ * - A look-up sees all that was announced before it began. What is announced about its key or client while
+ *   it is under way has it begin anew; what is announced afterwards drops what it brought.
  *   So what was looked up while the store was not current may be held: whatever it missed is
  *   announced, or `everything` is, before the store is current again.
  * - A look-up that began before a call is shared with it only where the store is current when it is
@@ -17,6 +17,7 @@ import type { Change, Store } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
 import { RevokedSessions, type SessionOf } from './revoked-sessions.ts';
 import { SharedPermissions } from './shared-permissions.ts';
+import { Since } from './since.ts';
 import { Vigil } from './vigil.ts';
 import { Watchers } from './watchers.ts';
 
@@ -46,8 +47,7 @@ export class Grants {
   readonly #revoked: RevokedSessions;
   /** Revoked sessions are being read anew. */
   #isReading = false;
-  /** Counts changes, so that a look-up under way cannot bring back what a change has dropped. */
-  #generation = 0;
+  readonly #since = new Since();
 
   private constructor({ store, clock, grantsCachedMax }: GrantsOptions) {
     this.#store = store;
@@ -140,15 +140,26 @@ export class Grants {
 
   async #load(keyId: string, session?: SessionOf): Promise<Grant | undefined> {
     for (;;) {
-      const generation = this.#generation;
-      const asked = session && this.#revoked.ask(session);
-      const [holdings] = await Promise.all([this.#store.holdings(keyId), asked]);
-      if (generation !== this.#generation) continue;
+      const { holdings, isOld } = await this.#lookUp(keyId, session);
+      if (isOld) continue;
       if (holdings === undefined) return undefined;
       const found = grantOf(holdings, this.#clock.now());
       const grant = { ...found, permissions: this.#permissions.of(found.permissions) };
       this.#hold(grant);
       return grant;
+    }
+  }
+
+  /** Once; `isOld` when what was found may be so no more. */
+  async #lookUp(keyId: string, session: SessionOf | undefined) {
+    const mark = this.#since.begin();
+    try {
+      const asked = session && this.#revoked.ask(session);
+      const [holdings] = await Promise.all([this.#store.holdings(keyId), asked]);
+      const names = [`key:${keyId}`, ...(holdings ? [`client:${holdings.key.clientId}`] : [])];
+      return { holdings, isOld: this.#since.has(names, mark) };
+    } finally {
+      this.#since.end();
     }
   }
 
@@ -184,18 +195,16 @@ export class Grants {
       this.#watchers.tell(`session:${change.sessionId}`);
       return;
     }
-    this.#generation++;
-    if (change.kind === 'key') {
-      this.#drop(change.keyId);
-      this.#watchers.tell(`key:${change.keyId}`);
-    } else if (change.kind === 'client') {
+    const name = change.kind === 'key' ? `key:${change.keyId}` : `client:${change.clientId}`;
+    this.#since.note(name);
+    if (change.kind === 'key') this.#drop(change.keyId);
+    else
       for (const keyId of [...(this.#keysOfClient.get(change.clientId) ?? [])]) this.#drop(keyId);
-      this.#watchers.tell(`client:${change.clientId}`);
-    }
+    this.#watchers.tell(name);
   }
 
   #doubtAll(): void {
-    this.#generation++;
+    this.#since.noteAll();
     this.#byKey.clear();
     this.#keysOfClient.clear();
     this.#revoked.doubt();

@@ -43,3 +43,12 @@ test('what loses or refuses writes is told', () => {
     assert.match(found[0] ?? '', flaw);
   }
 });
+
+test('connections are counted as a node will take them', () => {
+  const texts = (connectionsMax?: number) =>
+    examineFacts(WELL, connectionsMax).map(({ text }) => text);
+  const told = (each: number, nodes: number, forReads: number) =>
+    `97 connections are enough for ${nodes} nodes, each with ${each} (--database-connections-max ${forReads} and 3)`;
+  assert.ok(texts().includes(told(13, 7, 10)));
+  assert.ok(texts(21).includes(told(24, 4, 21)));
+});

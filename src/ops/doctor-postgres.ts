@@ -1,6 +1,7 @@
 /** What doctor looks at where the database is on a PostgreSQL server. */
 import type { Clock } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
+import { readPrograms } from '../store/postgres/audit-programs.ts';
 import { VERSION_MIN } from '../store/postgres/migrate.ts';
 import { CONNECTIONS_MAX, CONNECTIONS_MORE } from '../store/postgres/postgres.ts';
 import { lookAtServer, type Server, type ServerFacts } from '../store/postgres/server.ts';
@@ -25,18 +26,20 @@ const APART_MS_FEW = 1_000;
 interface With {
   readonly masterKey: MasterKey | undefined;
   readonly clock: Clock;
+  /** Of a server for reads. */
+  readonly connectionsMax: number | undefined;
 }
 
 export async function examineServer(
   findings: Finding[],
   database: string,
-  { masterKey, clock }: With,
+  { masterKey, clock, connectionsMax }: With,
 ): Promise<void> {
   const server = await attempt(findings, 'database', () =>
     lookAtServer(database, () => clock.now()),
   );
   if (server === undefined) return;
-  findings.push(...examineFacts(server.facts));
+  findings.push(...examineFacts(server.facts, connectionsMax));
   const report = await attempt(findings, 'database', () => lookAt(database, readReport));
   if (report !== undefined) {
     findings.push(
@@ -45,12 +48,14 @@ export async function examineServer(
       examineKeys(report, clock.now()),
     );
   }
+  const programs = await attempt(findings, 'database', () => lookAt(database, readPrograms));
+  findings.push(...(programs ?? []).map((program) => bad('database', program)));
   findings.push(examineApart(server));
   findings.push(good('disk', `the database takes ${inMiB(server.facts.bytes)} on its server`));
 }
 
-/** How the server is set up, as far as it matters. */
-export function examineFacts(facts: ServerFacts): Finding[] {
+/** How the server is set up, as far as it matters to nodes with so many connections for reads. */
+export function examineFacts(facts: ServerFacts, connectionsMax = CONNECTIONS_MAX): Finding[] {
   const { role, version, major, encoding, unlogged } = facts;
   const findings = [good('database', `${role} reaches it, on PostgreSQL ${version}`)];
   const add = (found: Finding) => findings.push(found);
@@ -75,16 +80,16 @@ export function examineFacts(facts: ServerFacts): Finding[] {
     add(warning('database', `${text} acknowledged`));
   }
   if (unlogged !== null) add(bad('database', `a crash empties what is UNLOGGED: ${unlogged}`));
-  add(examineConnections(facts));
+  add(examineConnections(facts, connectionsMax));
   return findings;
 }
 
-function examineConnections({ connectionsMax }: ServerFacts): Finding {
-  const each = CONNECTIONS_MAX + CONNECTIONS_MORE;
-  const nodes = Math.floor(connectionsMax / each);
+function examineConnections(facts: ServerFacts, forReads: number): Finding {
+  const each = forReads + CONNECTIONS_MORE;
+  const nodes = Math.floor(facts.connectionsMax / each);
   const text =
-    `${connectionsMax} connections are enough for ${nodes} node${nodes === 1 ? '' : 's'}, each with ` +
-    `${each} (--database-connections-max ${CONNECTIONS_MAX} and ${CONNECTIONS_MORE})`;
+    `${facts.connectionsMax} connections are enough for ${nodes} node${nodes === 1 ? '' : 's'}, each with ` +
+    `${each} (--database-connections-max ${forReads} and ${CONNECTIONS_MORE})`;
   if (nodes === 0) return bad('database', `${text}; raise max_connections`);
   if (nodes > 1) return good('database', text);
   return warning('database', `${text}; a second one needs more max_connections`);

@@ -25,8 +25,15 @@ import { databaseOf, masterKeyOf, type Place } from './place.ts';
 const FREE_BYTES_MIN = 256 << 20;
 const FREE_BYTES_FEW = 2 ** 30;
 
-/** Looks at everything; changes nothing, and may be run while a server is. */
-export async function examine(place: Place, clock: Clock): Promise<Finding[]> {
+/**
+ * Looks at everything; changes nothing, and may be run while a server is.
+ * @param connectionsMax that a server has to PostgreSQL for reads, where that is not what it comes with
+ */
+export async function examine(
+  place: Place,
+  clock: Clock,
+  connectionsMax?: number,
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   const masterKey = await attempt(findings, 'config', () => masterKeyOf(place));
   if (masterKey !== undefined) findings.push(good('config', 'the master key can be read'));
@@ -34,8 +41,9 @@ export async function examine(place: Place, clock: Clock): Promise<Finding[]> {
   const where = await attempt(findings, 'config', () => whereIs(database));
   if (where === undefined) return findings;
   findings.push(good('config', `the database is ${where}`));
-  if (isPostgres(database)) await examineServer(findings, database, { masterKey, clock });
-  else await examineFile(findings, where, masterKey, clock);
+  if (isPostgres(database)) {
+    await examineServer(findings, database, { masterKey, clock, connectionsMax });
+  } else await examineFile(findings, where, masterKey, clock);
   return findings;
 }
 

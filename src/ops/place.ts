@@ -1,5 +1,6 @@
 /** Where a command finds the database and the master key that it belongs to. */
 import path from 'node:path';
+import { AppError } from '../domain/errors.ts';
 import { MasterKey, parseMasterKey } from '../domain/master-key.ts';
 import { isPostgres } from '../store/open.ts';
 import { placeOf } from '../store/postgres/connection.ts';
@@ -58,6 +59,14 @@ export async function checkMasterKey(
 ): Promise<void> {
   const check = await noted(store, 'master-key-check', masterKey.checkValue());
   if (!masterKey.matches(check)) throw otherMasterKey(database);
+}
+
+/** What a store says that was opened and refuses something all the same, as far down as that is for people. */
+export function wordsOf({ reason, message, cause }: AppError): string {
+  if (cause instanceof AppError) return wordsOf(cause);
+  return reason === 'UNAVAILABLE' && cause instanceof Error
+    ? `${message}: ${cause.message}`
+    : message;
 }
 
 export function otherMasterKey(database: string): StoreError {

@@ -82,6 +82,16 @@ function nextChangeOf({ changesAtMs, previousSecretEndsAtMs }: Grant, nowMs: num
   return isAhead ? Math.min(changesAtMs, previousSecretEndsAtMs) : changesAtMs;
 }
 
+function checkSourceAppId(text: string): void {
+  const description =
+    text.length > SOURCE_APP_ID_LENGTH_MAX
+      ? `takes at most ${SOURCE_APP_ID_LENGTH_MAX} characters`
+      : text.includes('\0')
+        ? 'holds the character U+0000'
+        : undefined;
+  if (description !== undefined) throw refuseFields([{ field: 'source_app_id', description }]);
+}
+
 function callerOf({ caller }: Call): Caller {
   if (caller === undefined) throw new Error('the contract asks for a caller');
   return caller;
@@ -98,10 +108,7 @@ class Sessions {
   /** A new session and its token; it is recorded, with its audit entry, before this resolves. */
   async open(request: SignIn, call: Call): Promise<{ token: string; claims: Claims }> {
     const { admission, signingKey, clock, random } = this.#options;
-    if (request.sourceAppId.length > SOURCE_APP_ID_LENGTH_MAX) {
-      const description = `takes at most ${SOURCE_APP_ID_LENGTH_MAX} characters`;
-      throw refuseFields([{ field: 'source_app_id', description }]);
-    }
+    checkSourceAppId(request.sourceAppId);
     const { keyId } = callerOf(call).grant;
     // Asked again each time: a stream opens many sessions.
     const grant = await admission.ofKey(keyId);

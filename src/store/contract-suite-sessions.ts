@@ -1,6 +1,6 @@
 /** The part of the engines' suite that is about sessions together: listed and revoked. */
 import assert from 'node:assert/strict';
-import { type Check, heard, targets } from './contract-checks.ts';
+import { type Check, heard, refused, targets } from './contract-checks.ts';
 import { audit, BY, client, HOUSEHOLD, key, NOW_MS, put, session } from './contract-samples.ts';
 import type { SessionQuery, Store } from './store.ts';
 
@@ -58,6 +58,28 @@ export function sessionsContract(check: Check): void {
     const late = opened('f', NOW_MS, 'new');
     await put1;
     assert.equal(await late, false);
+  });
+
+  check('a text with U+0000 is refused, and nothing beside it', async (store) => {
+    await put(store, HOUSEHOLD);
+    const open = (id: string, sourceAppId: string) =>
+      store.createSession(session(id, 'k1', { sourceAppId }), audit('session.create', id));
+    const [before, odd, after] = [open('a', 'x'), open('b', 'x\0'), open('c', 'x')];
+    await refused(odd, 'INVALID_REQUEST', /U\+0000/);
+    assert.deepEqual(await Promise.all([before, after]), [true, true]);
+    assert.equal(await ids(store, { keyId: 'k1' }), 'ac');
+    assert.deepEqual(await targets(store), ['session.create a', 'session.create c']);
+    await refused(put(store, { clients: [client('c\0')] }), 'INVALID_REQUEST', /U\+0000/);
+    for (const asked of [
+      () => store.get('client', 'c\0'),
+      () => store.list('key', { clientId: 'c\0', limit: 1 }),
+      () => store.session('\0'),
+      () => store.order('1', '\0'),
+      () => store.findAudit({ actor: '\0', limit: 1 }),
+    ]) {
+      await refused(asked(), 'INVALID_REQUEST', /U\+0000/);
+    }
+    assert.equal((await store.get('client', 'c1'))?.id, 'c1');
   });
 
   check('active sessions of a key or a client, page by page', async (store) => {

@@ -111,6 +111,19 @@ test('the first owner is made once, also while a server runs, which knows it at 
   }
 });
 
+test('a server and a command say what is wrong with an audit log that they cannot go on with', async () => {
+  copies += 1;
+  const url = await server.database(`broken${copies}`, 'used');
+  await server.query(url, "UPDATE audit_point SET mac = 'another'; DELETE FROM signing_key");
+  const what = 'the head of the audit log was changed; see propusk audit verify';
+  const serving = 'serve --listen 127.0.0.1:0 --internal-listen 127.0.0.1:0';
+  assert.equal(
+    await refusal(url, serving),
+    `${url.replace('propusk@', '')} cannot be used: ${what}`,
+  );
+  assert.equal(await refusal(url, 'bootstrap --another'), what);
+});
+
 test('a database is brought to its version, and one that is not ours is refused', async () => {
   const url = await server.database('migrated');
   assert.match(await refusal(url, 'audit head'), /is at version 0, not \d+; run propusk migrate/);
@@ -195,6 +208,13 @@ const TAMPERED: readonly (readonly [what: string, sql: string, found: RegExp])[]
     'CREATE RULE nasty AS ON DELETE TO session DO INSTEAD NOTHING',
     /holds a rule nasty on session, which/,
   ],
+  [
+    'an event trigger',
+    `CREATE SCHEMA elsewhere;
+     CREATE FUNCTION elsewhere.evil() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+     CREATE EVENT TRIGGER nasty ON ddl_command_start EXECUTE FUNCTION elsewhere.evil()`,
+    /holds an event trigger nasty, which/,
+  ],
   ['a view', 'CREATE VIEW nasty AS SELECT 1 AS one', /holds a view nasty, which/],
   [
     'a default',
@@ -221,7 +241,7 @@ const TAMPERED: readonly (readonly [what: string, sql: string, found: RegExp])[]
     'an index that runs something',
     `CREATE SCHEMA away; CREATE FUNCTION away.evil(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
      CREATE INDEX nasty ON client (away.evil(name))`,
-    /holds a index nasty, which/,
+    /holds an index nasty, which/,
   ],
   [
     'a policy',
@@ -265,6 +285,8 @@ test('doctor says in plain words what is good and what is bad', async () => {
     well.stdout,
     /^good +database +397 connections are enough for 30 nodes, each with 13/m,
   );
+  const fewer = { PROPUSK_DATABASE_CONNECTIONS_MAX: '2' };
+  assert.match((await on(used, 'doctor', fewer)).stdout, /for 79 nodes, each with 5/);
   assert.match(well.stdout, /^good +database +it belongs to propusk serve$/m);
   assert.match(well.stdout, /^good +database +it belongs to this master key$/m);
   assert.match(
@@ -282,6 +304,7 @@ test('doctor says in plain words what is good and what is bad', async () => {
     `ALTER DATABASE ${name} CONNECTION LIMIT 20`,
     `UPDATE audit_point SET sequence = 1 WHERE name = 'head' AND chain = 2`,
     'UPDATE signing_key SET created_at_ms = 1600000000000',
+    'CREATE RULE nasty AS ON DELETE TO session DO INSTEAD NOTHING',
   ]) {
     await server.query(odd, sql);
   }
@@ -291,6 +314,7 @@ test('doctor says in plain words what is good and what is bad', async () => {
   assert.match(found.stdout, /^warning +database +20 connections are enough for 1 node,/m);
   assert.match(found.stdout, /^bad +database +a crash empties what is UNLOGGED: order_change$/m);
   assert.match(found.stdout, /^bad +database +the head of the audit log was changed/m);
+  assert.match(found.stdout, /^bad +database +the database holds a rule nasty on session, which/m);
   assert.match(found.stdout, /^warning +key age +the signing key is \d{4} days old/m);
   const other = await on(used, 'doctor', { PROPUSK_MASTER_KEY: 'cd'.repeat(32) });
   assert.match(other.stdout, /^bad +database +it belongs to another master key$/m);

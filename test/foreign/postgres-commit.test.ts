@@ -1,6 +1,8 @@
 /** One store whose connections are lost, in every place that was thought of: what it answers is so. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import {
   AUDIT_KEY,
   audit,
@@ -10,10 +12,10 @@ import {
   put,
   session,
 } from '../../src/store/contract-samples.ts';
-import { openPostgres } from '../../src/store/postgres/postgres.ts';
+import { openPostgres, type PostgresOptions } from '../../src/store/postgres/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { until } from '../wait.ts';
-import { type Commit, FATE, FEED, PostgresProxy, READER } from './postgres-proxy.ts';
+import { type Commit, FATE, FEED, PostgresProxy, READER, WRITER } from './postgres-proxy.ts';
 import { PostgresServer } from './postgres-server.ts';
 
 /** What a machine that does more than this may take for anything. */
@@ -44,11 +46,11 @@ class Two implements AsyncDisposable {
     this.other = parts.other;
   }
 
-  static async open(): Promise<Two> {
+  static async open(more: PostgresOptions = { statementMsMax: STATEMENT_MS_MAX }): Promise<Two> {
     databases += 1;
     const url = await server.database(`commit${databases}`);
     const proxy = await PostgresProxy.start(server.port);
-    const options = { auditKey: AUDIT_KEY, statementMsMax: STATEMENT_MS_MAX };
+    const options = { auditKey: AUDIT_KEY, ...more };
     const other = await openPostgres(url, options);
     await put(other, { clients: [client('c1')], keys: [key('k1', 'c1')] });
     const store = await openPostgres(url.replace(`:${server.port}/`, `:${proxy.port}/`), options);
@@ -75,6 +77,14 @@ class Two implements AsyncDisposable {
 
 function createSession(store: Store, id: string): Promise<boolean> {
   return store.createSession(session(id, 'k1'), audit('session.create', `session:${id}`));
+}
+
+function revokeFirst(store: Store): Promise<boolean> {
+  return store.revokeSession('first', NOW_MS, audit('session.revoke', 'session:first'));
+}
+
+async function isRevoked(store: Store): Promise<boolean> {
+  return (await store.session('first'))?.revokedAtMs === NOW_MS;
 }
 
 /** Has these become of the next COMMITs, and all pass after them. */
@@ -153,7 +163,106 @@ test('the connection for notifications hangs: what others change is heard all th
   await until('an old feed', () => !two.store.isCurrent(), MS_MAX);
   const heard: string[] = [];
   two.store.subscribe((change) => heard.push(change.kind));
-  await two.other.revokeSession('first', NOW_MS, audit('session.revoke', 'session:first'));
+  await revokeFirst(two.other);
   await until('the revocation', () => heard.includes('session-revoked'), MS_MAX);
   await until('a young feed', () => two.store.isCurrent(), MS_MAX);
+});
+
+/**
+ * Has the next COMMIT done, and its answer lost on the way; nobody can find out what became of it.
+ * Resolves when that is asked.
+ */
+function swallowCommit(proxy: PostgresProxy): Promise<void> {
+  proxy.atCommit(() => {
+    proxy.hang((purpose) => purpose === WRITER);
+    return 'pass';
+  });
+  return new Promise((resolve) => {
+    proxy.refuse((purpose) => {
+      if (purpose === FATE) resolve();
+      return purpose === FATE;
+    });
+  });
+}
+
+test('a COMMIT is not answered: what it changed is asked for, until it is known', async () => {
+  await using two = await Two.open();
+  const changing = revokeFirst(two.store);
+  await swallowCommit(two.proxy);
+  assert.ok(await isRevoked(two.other));
+  await until(
+    'a store that does not rest on what it has heard',
+    () => !two.store.isCurrent(),
+    MS_MAX,
+  );
+  two.proxy.atCommit(() => 'pass');
+  two.proxy.allow();
+  assert.equal(await changing, true);
+  await until('one that does again', () => two.store.isCurrent(), MS_MAX);
+});
+
+test('a COMMIT whose end is not found out: what it may have changed is forgotten', async () => {
+  const clock = { offsetMs: 0, monotonic: () => performance.now() + clock.offsetMs };
+  await using two = await Two.open({ statementMsMax: STATEMENT_MS_MAX, clock });
+  const heard: string[] = [];
+  two.store.subscribe(({ kind }) => heard.push(kind));
+  const changing = revokeFirst(two.store);
+  await swallowCommit(two.proxy);
+  assert.ok(await isRevoked(two.other));
+  // The feed passes the row of the change, which is this store's own, and goes on.
+  await put(two.other, { clients: [client('c2')] });
+  await until('what came after it', () => heard.includes('client'), MS_MAX);
+  assert.ok(!heard.includes('session-revoked'));
+  clock.offsetMs = 60_000;
+  await assert.rejects(changing, { reason: 'UNAVAILABLE' });
+  assert.ok(heard.includes('everything'));
+});
+
+test('a database that hangs: who asks hears so in about a second, and who leaves can', async () => {
+  await using two = await Two.open({});
+  two.proxy.hang(() => true);
+  for (let round = 0; round < 2; round++) {
+    const beganMs = performance.now();
+    const asked = Array.from({ length: 30 }, () => two.store.holdings('k1'));
+    for (const end of await Promise.allSettled(asked)) {
+      assert.equal(end.status === 'rejected' && end.reason.reason, 'UNAVAILABLE');
+    }
+    const ms = performance.now() - beganMs;
+    assert.ok(ms < 3_000, `${ms} ms`);
+  }
+  await two.store.close();
+});
+
+test('a database that hung for a while answers again', async () => {
+  await using two = await Two.open({});
+  two.proxy.hang(() => true);
+  await assert.rejects(two.store.holdings('k1'), { reason: 'UNAVAILABLE' });
+  two.proxy.allow();
+  const answers = () => two.store.holdings('k1').catch(() => undefined);
+  await until('an answer', answers, MS_MAX);
+  await until('a young feed', () => two.store.isCurrent(), MS_MAX);
+});
+
+test('a database that is busy is waited for', async () => {
+  await using two = await Two.open({ statementMsMax: MS_MAX });
+  const locked = new pg.Client({ connectionString: two.url });
+  await locked.connect();
+  await locked.query('BEGIN');
+  await locked.query('LOCK TABLE client IN ACCESS EXCLUSIVE MODE');
+  let answered = 0;
+  const asked = Array.from({ length: 30 }, async () => {
+    assert.equal((await two.store.get('client', 'c1'))?.id, 'c1');
+    answered += 1;
+  });
+  const all = Promise.all(asked);
+  // As long as those who hang are given.
+  await Promise.race([all, sleep(2_000)]);
+  assert.equal(answered, 0);
+  await locked.end();
+  await all;
+});
+
+test('a store that hears of nothing is not current', async () => {
+  await using two = await Two.open({ follows: false });
+  assert.equal(two.store.isCurrent(), false);
 });

@@ -220,8 +220,11 @@ test('a target that would lose or change something is refused', async () => {
   await refuses(source, to, /do not have the same columns: client\.extra$/m);
   await server.query(to, 'ALTER TABLE client DROP COLUMN extra');
   await server.query(to, 'CREATE RULE quiet AS ON INSERT TO trade DO INSTEAD NOTHING');
-  await refuses(source, to, /holds a rule quiet, which Propusk did not make$/m);
+  await refuses(source, to, /holds a rule quiet on trade, which Propusk did not make$/m);
   await server.query(to, 'DROP RULE quiet ON trade');
+  await server.query(to, "ALTER TABLE trade ALTER COLUMN account_id SET DEFAULT 'x'");
+  await refuses(source, to, /holds a default of trade\.account_id, which Propusk did not make$/m);
+  await server.query(to, 'ALTER TABLE trade ALTER COLUMN account_id DROP DEFAULT');
   await assertEmpty(server, to);
   await refuses(
     source,

@@ -4,7 +4,13 @@ import { execFile } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { DEFAULTS, ourTables, PROGRAM_SQL } from '../../src/store/postgres/audit-programs.ts';
+import { clientConfig, connect, drive } from '../../src/store/postgres/connection.ts';
 import { migrate } from '../../src/store/postgres/migrate.ts';
+import { refusePooler } from '../../src/store/postgres/pooler.ts';
+import { rows } from '../../src/store/sql/query.ts';
+import { SharingPool } from './postgres-pool.ts';
+import { PostgresProxy } from './postgres-proxy.ts';
 import { PostgresServer } from './postgres-server.ts';
 
 const MIGRATE = new URL('../../src/store/postgres/migrate.ts', import.meta.url).href;
@@ -114,4 +120,28 @@ test('a migration that somebody else does for long is not waited for without end
   assert.deepEqual(await waiting, { from: 0, to: 1 });
   assert.deepEqual(await migrate(url), { from: 1, to: 1 });
   await other.end();
+});
+
+test('the defaults that a verification takes for ours are those that migrations make', async () => {
+  const url = await server.database('defaults');
+  await migrate(url);
+  const client = await connect(clientConfig({ url, statementMsMax: 0 }, 'test'));
+  type Default = { column: string; text: string };
+  const found = await drive(client, rows<Default>(PROGRAM_SQL.defaults, ourTables().join(',')));
+  await client.end();
+  assert.deepEqual(Object.fromEntries(found.map(({ column, text }) => [column, text])), DEFAULTS);
+});
+
+test('a pool that shares connections is refused, and what only passes them on is not', async () => {
+  const url = await server.database('pooled');
+  const at = (port: number) => url.replace(`:${server.port}/`, `:${port}/`);
+  await using pool = await SharingPool.start(server.port);
+  await refuses(at(pool.port), /is behind a pool that shares connections; connect directly, or by/);
+  await using proxy = await PostgresProxy.start(server.port);
+  assert.deepEqual(await migrate(at(proxy.port)), { from: 0, to: 1 });
+  // As by a pool that tells of a process of its own, and keeps a connection for each session.
+  const config = clientConfig({ url, statementMsMax: 0 }, 'test');
+  const client = Object.assign(await connect(config), { processID: 1 });
+  await refusePooler(client, config, 'the database');
+  await client.end();
 });

@@ -9,7 +9,7 @@ import { readMigrations } from './migrate.ts';
 const TOLD_MAX = 100;
 
 /** The defaults that the migrations make, as the server tells them. All other columns have none. */
-const DEFAULTS: Readonly<Record<string, string>> = {
+export const DEFAULTS: Readonly<Record<string, string>> = {
   'api_key.source_networks': "'[]'::text",
   'audit.chain': '1',
   'audit_point.chain': '1',
@@ -45,6 +45,9 @@ export const PROGRAM_SQL = {
       SELECT 'function', CAST(proname AS text)
       FROM pg_proc WHERE pronamespace = (SELECT oid FROM ours) AND NOT ${isOfExtension('pg_proc')}
       UNION ALL
+      SELECT 'event trigger', CAST(evtname AS text)
+      FROM pg_event_trigger WHERE evtenabled <> 'D' AND NOT ${isOfExtension('pg_event_trigger')}
+      UNION ALL
       SELECT 'policy', polname || ' on ' || relname
       FROM pg_policy JOIN held ON held.oid = polrelid
       UNION ALL
@@ -79,9 +82,17 @@ export const PROGRAM_SQL = {
     WHERE relnamespace = (${OURS}) AND tgisinternal AND tgenabled <> 'O' ORDER BY relname`,
 } as const;
 
+/** The tables that the migrations make. */
+export function ourTables(): string[] {
+  return readMigrations().flatMap(({ sql }) =>
+    [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name = '']) => name),
+  );
+}
+
 /** A sentence for each. */
 export function* readPrograms(): Sql<string[]> {
-  const foreign = (what: string) => `the database holds a ${what}, which Propusk did not make`;
+  const foreign = (what: string) =>
+    `the database holds ${/^[aei]/.test(what) ? 'an' : 'a'} ${what}, which Propusk did not make`;
   const programs = yield* rows<{ kind: string; name: string }>(PROGRAM_SQL.programs);
   const tables = ourTables().join(',');
   const defaults = yield* rows<{ column: string; text: string; isGenerated: number }>(
@@ -99,10 +110,4 @@ export function* readPrograms(): Sql<string[]> {
       ),
     ...unchecked.map(({ name }) => `references of ${name} are not checked: that was switched off`),
   ];
-}
-
-function ourTables(): string[] {
-  return readMigrations().flatMap(({ sql }) =>
-    [...sql.matchAll(/^CREATE TABLE (\w+)/gm)].map(([, name = '']) => name),
-  );
 }

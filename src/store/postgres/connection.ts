@@ -8,6 +8,8 @@ import { numbered } from './numbered.ts';
 export const CONNECT_MS_MAX = 5_000;
 /** What a statement's answer may take beyond the statement itself before its connection is given up. */
 const ANSWER_MS_MAX = 1_000;
+/** How long a server may take to let a connection go, in milliseconds. */
+const LEAVE_MS_MAX = 1_000;
 /**
  * How long a transaction may wait for its node, in milliseconds: one that stopped in the middle must
  * not hold what the others wait for.
@@ -149,9 +151,16 @@ export async function connect(config: pg.ClientConfig): Promise<pg.Client> {
     await client.connect();
     return client;
   } catch (error) {
-    client?.end().catch(() => {});
+    if (client !== undefined) void leave(client);
     throw neutral(error);
   }
+}
+
+/** Ends a connection in order, or without the server where that does not go along. Never rejects. */
+export async function leave(client: pg.Client): Promise<void> {
+  const late = setTimeout(() => client.connection.stream.destroy(), LEAVE_MS_MAX);
+  await client.end().catch(() => {});
+  clearTimeout(late);
 }
 
 /** The database as errors and people may see it: without a password. */

@@ -7,7 +7,8 @@ import { beginRegister } from '../sql/audit-chains.ts';
 import { watched } from '../sql/audit-progress.ts';
 import { type AuditReport, verifyAudit } from '../sql/audit-verify.ts';
 import { StoreError } from '../store.ts';
-import { clientConfig, connect, drive, lineOf, placeOf } from './connection.ts';
+import { readPrograms } from './audit-programs.ts';
+import { clientConfig, connect, drive, leave, lineOf, placeOf } from './connection.ts';
 import { copyIn } from './copy-in.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { migrate } from './migrate.ts';
@@ -28,11 +29,6 @@ const TARGET_SQL = {
     SELECT table_name AS name, array_agg(column_name::text) AS columns
     FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
     WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' GROUP BY table_name`,
-  programs: `
-    SELECT 'trigger ' || tgname AS program FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-    WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
-    UNION ALL
-    SELECT 'rule ' || rulename FROM pg_rules WHERE schemaname = current_schema() LIMIT 1`,
   sequences: `
     SELECT seq.relname AS sequence, owner.relname AS "table"
     FROM pg_class AS seq
@@ -87,10 +83,8 @@ export class CopyTarget {
     const found = await this.#query<{ name: string; columns: string[] }>(TARGET_SQL.columns);
     const own = found.filter(({ name }) => !OWN_TABLES.includes(name));
     checkSchemas(tables, own);
-    const [program] = await this.#query<{ program: string }>(TARGET_SQL.programs);
-    if (program !== undefined) {
-      throw this.#refusal(`holds a ${program.program}, which Propusk did not make`);
-    }
+    const [program] = await this.#programs();
+    if (program !== undefined) throw new StoreError(`${this.place}: ${program}`);
     await this.#lock(found.map(({ name }) => name));
     await this.#query(TARGET_SQL.unbegun);
     for (const { name } of own) {
@@ -180,7 +174,16 @@ export class CopyTarget {
 
   /** The same, as people take their leave. */
   async close(): Promise<void> {
-    await this.#client.end().catch(() => {});
+    await leave(this.#client);
+  }
+
+  /** What would change rows on their way, or after. */
+  async #programs(): Promise<readonly string[]> {
+    try {
+      return await drive(this.#client, readPrograms());
+    } catch (error) {
+      throw this.#failure(error);
+    }
   }
 
   async #lock(tables: readonly string[]): Promise<void> {

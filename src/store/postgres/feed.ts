@@ -7,7 +7,7 @@ import type pg from 'pg';
 import type { Clock } from '../../domain/clock.ts';
 import type { Changes } from '../changes.ts';
 import { changed, first, rows, type Sql } from '../sql/query.ts';
-import { connect, DATABASE_NOW_MS, drive, type Queries } from './connection.ts';
+import { connect, DATABASE_NOW_MS, drive, leave, type Queries } from './connection.ts';
 import { changeOf, type FeedRow } from './feed-rows.ts';
 
 /** Between two looks, in milliseconds. */
@@ -46,6 +46,8 @@ export interface FeedOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   /** From when on what was heard is too old to rest on, in milliseconds. */
   readonly stalenessMsMax: number;
+  /** Hears that the database answers. */
+  readonly onAnswer: () => void;
   /** Hears how long after its change a row of another node was heard, in milliseconds. */
   readonly onHeard: (lagMs: number) => void;
 }
@@ -88,21 +90,22 @@ export class Feed {
     return feed;
   }
 
-  /** See Store.isCurrent. Asks the clock each time: who slept must not trust what it knew before. */
+  /** Whether all is heard. Asks the clock each time: who slept must not trust what it knew before. */
   isCurrent(): boolean {
     const { clock, stalenessMsMax } = this.#options;
     return clock.monotonic() - this.#confirmedAtMs <= stalenessMsMax;
   }
 
-  /** From now on, announces what this process has changed as well: it may not know of it. */
+  /** Announces what this process has changed as well, as it may not know of it; or may have passed it. */
   hearAll(): void {
     this.#isAllHeard = true;
+    this.#options.changes.announce([{ kind: 'everything' }]);
   }
 
   async close(): Promise<void> {
     this.#ending.abort();
     this.#wake();
-    this.#listener?.end().catch(() => {});
+    if (this.#listener !== undefined) void leave(this.#listener);
     await this.#running;
   }
 
@@ -119,22 +122,27 @@ export class Feed {
   }
 
   async #look(): Promise<void> {
-    const { clock, pool, changes } = this.#options;
+    const { clock, pool, changes, onAnswer } = this.#options;
     const queries = this.#listener ?? pool;
     const beganAtMs = clock.monotonic();
     const { oldest, newest } = await drive(queries, ends());
+    onAnswer();
     // Rows that this process has not seen may be gone, or the whole database is another.
     const isTorn = newest === null ? this.#last > 0 : newest < this.#last;
     if (isTorn || (oldest !== null && oldest > this.#last + 1)) {
       this.#last = newest ?? 0;
       changes.announce([{ kind: 'everything' }]);
     }
-    while (this.#last < (newest ?? 0)) await this.#announcePage(queries);
+    while (this.#last < (newest ?? 0)) {
+      // Rows that were there a moment ago are gone: the next look says whether any was missed.
+      if (!(await this.#announcePage(queries))) return;
+    }
     this.#confirmedAtMs = beganAtMs;
     await this.#trim(queries);
   }
 
-  async #announcePage(queries: Queries): Promise<void> {
+  /** False: there was nothing to announce. */
+  async #announcePage(queries: Queries): Promise<boolean> {
     type Row = FeedRow & { number: number; node: string; atMs: number; nowMs: number };
     const page = await drive(queries, rows<Row>(FEED_SQL.after, this.#last));
     for (const row of page) {
@@ -143,6 +151,7 @@ export class Feed {
       this.#options.onHeard(Math.max(0, row.nowMs - row.atMs));
       this.#options.changes.announce([changeOf(row)]);
     }
+    return page.length > 0;
   }
 
   async #trim(queries: Queries): Promise<void> {
@@ -191,7 +200,7 @@ export class Feed {
       this.#listener = client;
       if (!this.#isClosed) await lost;
     } finally {
-      client.end().catch(() => {});
+      void leave(client);
     }
   }
 }

@@ -5,7 +5,7 @@ import { refuseOther } from '../migrations.ts';
 import { type AuditReport, type VerifyOptions, verifyAudit } from '../sql/audit-verify.ts';
 import { changed, type Sql } from '../sql/query.ts';
 import { readPrograms } from './audit-programs.ts';
-import { clientConfig, connect, drive, placeOf } from './connection.ts';
+import { clientConfig, connect, drive, leave, placeOf } from './connection.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { readMigrations, versionOf } from './migrate.ts';
 import { refusalOf } from './refusals.ts';
@@ -35,7 +35,7 @@ export async function connected<R>(
     throw refusalOf(url, error);
   } finally {
     // What it is in the middle of goes with it.
-    await client?.end().catch(() => {});
+    if (client !== undefined) await leave(client);
   }
 }
 

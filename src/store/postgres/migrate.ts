@@ -2,7 +2,8 @@
 import type pg from 'pg';
 import { type Migration, migrationsIn, refuseNewer } from '../migrations.ts';
 import { StoreError } from '../store.ts';
-import { clientConfig, connect, lineOf, placeOf } from './connection.ts';
+import { clientConfig, connect, leave, lineOf, placeOf } from './connection.ts';
+import { refusePooler } from './pooler.ts';
 import { refusalOf } from './refusals.ts';
 
 /** The oldest PostgreSQL that its makers still mend; all that we ask for came by 14. */
@@ -29,14 +30,16 @@ export async function migrate(
   url: string,
   lockMsMax = LOCK_MS_MAX,
 ): Promise<{ readonly from: number; readonly to: number }> {
+  const config = clientConfig({ url, statementMsMax: 0 }, 'migrate');
   let client: pg.Client | undefined;
   try {
-    client = await connect(clientConfig({ url, statementMsMax: 0 }, 'migrate'));
+    client = await connect(config);
+    await refusePooler(client, config, placeOf(url));
     return await migrateBy(client, placeOf(url), lockMsMax);
   } catch (error) {
     throw refusalOf(url, error);
   } finally {
-    await client?.end().catch(() => {});
+    if (client !== undefined) await leave(client);
   }
 }
 

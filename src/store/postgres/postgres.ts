@@ -8,6 +8,7 @@ import type { Store } from '../store.ts';
 import { clientConfig } from './connection.ts';
 import { Feed } from './feed.ts';
 import { migrate } from './migrate.ts';
+import { Pulse } from './pulse.ts';
 import { PostgresReader } from './reader.ts';
 import { refusalOf } from './refusals.ts';
 import { PostgresRunner } from './runner.ts';
@@ -52,6 +53,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
   const changes = new Changes();
   const node = newId(systemRandom);
   const { clock = systemClock, stalenessMsMax = STALENESS_MS_MAX } = options;
+  const pulse = new Pulse(clock, connectionsMax);
   try {
     const feeding = {
       pool,
@@ -65,6 +67,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       node,
       clock,
       stalenessMsMax,
+      onAnswer: () => pulse.beat(),
       onHeard: options.onHeard ?? (() => {}),
     };
     const feed = options.follows === false ? undefined : await Feed.open(feeding);
@@ -75,7 +78,13 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
       node,
       onUnknown: () => feed?.hearAll(),
     });
-    return new SqlStore({ changes, reader: new PostgresReader(pool, feed), runner, options });
+    const following = feed && {
+      feed,
+      pulse,
+      // What this process has changed itself the feed leaves to it, and it knows of it with the answer.
+      isCurrent: () => feed.isCurrent() && runner.committingMs() <= stalenessMsMax,
+    };
+    return new SqlStore({ changes, reader: new PostgresReader(pool, following), runner, options });
   } catch (error) {
     await pool.end();
     throw refusalOf(url, error);

@@ -5,20 +5,30 @@ import { changed, type Sql } from '../sql/query.ts';
 import type { Reader } from '../sql/sql-store.ts';
 import { DatabaseFailure, drive, neutral } from './connection.ts';
 import type { Feed } from './feed.ts';
+import type { Pulse } from './pulse.ts';
+
+/** What a store has that hears of others' changes. */
+export interface Following {
+  readonly feed: Feed;
+  readonly pulse: Pulse;
+  /** See Store.isCurrent. */
+  readonly isCurrent: () => boolean;
+}
 
 export class PostgresReader implements Reader {
   readonly #pool: pg.Pool;
-  readonly #feed: Feed | undefined;
+  readonly #following: Following | undefined;
 
   /** Both are closed with it. */
-  constructor(pool: pg.Pool, feed: Feed | undefined) {
+  constructor(pool: pg.Pool, following: Following | undefined) {
     this.#pool = pool;
-    this.#feed = feed;
+    this.#following = following;
   }
 
   async read<R>(ask: () => Sql<R>, isSnapshot: boolean): Promise<R> {
+    const question = () => (isSnapshot ? snapshot(this.#pool, ask) : drive(this.#pool, ask()));
     try {
-      return await (isSnapshot ? snapshot(this.#pool, ask) : drive(this.#pool, ask()));
+      return await (this.#following?.pulse.ask(question) ?? question());
     } catch (error) {
       if (!(error instanceof DatabaseFailure)) throw error;
       throw new AppError('UNAVAILABLE', 'the database cannot be read', { cause: error });
@@ -26,11 +36,12 @@ export class PostgresReader implements Reader {
   }
 
   isCurrent(): boolean {
-    return this.#feed?.isCurrent() ?? true;
+    // Who hears of nothing that others change may rest on nothing that it holds.
+    return this.#following?.isCurrent() ?? false;
   }
 
   async close(): Promise<void> {
-    await this.#feed?.close();
+    await this.#following?.feed.close();
     await this.#pool.end();
   }
 }
@@ -47,8 +58,14 @@ async function snapshot<R>(pool: pg.Pool, asked: () => Sql<R>): Promise<R> {
     client.release();
     return found;
   } catch (error) {
-    // Whatever it is in the middle of goes with the connection.
-    client.release(true);
+    // A refusal is in the middle of nothing; whatever else it is in the middle of goes with the connection.
+    const isWhole =
+      error instanceof AppError &&
+      (await drive(client, changed('ROLLBACK')).then(
+        () => true,
+        () => false,
+      ));
+    client.release(!isWhole);
     throw error;
   }
 }

@@ -9,6 +9,7 @@ const ROOT = 'name the file of its CA with ?sslrootcert=FILE&sslmode=verify-full
 
 /** By SQLSTATE; each goes on from the server's own words. */
 const BY_STATE: Readonly<Record<string, string>> = {
+  '08P01': 'if a pool is between, connect directly',
   '28P01': 'check the user and the password in --database, or PGPASSWORD',
   '28000': 'check the user in --database and the lines for it in pg_hba.conf',
   '3D000':

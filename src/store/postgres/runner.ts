@@ -13,6 +13,7 @@ import {
   DATABASE_NOW_MS,
   DatabaseFailure,
   drive,
+  leave,
 } from './connection.ts';
 import { leaseChain } from './lease.ts';
 import {
@@ -47,6 +48,8 @@ export class PostgresRunner implements BatchRunner {
   #writer: Writer | undefined;
   /** That it has begun. */
   #batches = 0;
+  /** A COMMIT of changes that are not announced yet: when it was sent, by the monotonic clock. */
+  #committing: { readonly sinceMs: number } | undefined;
   #isClosed = false;
 
   constructor(options: RunnerOptions) {
@@ -54,6 +57,24 @@ export class PostgresRunner implements BatchRunner {
   }
 
   async run(batch: readonly Write[]): Promise<readonly Outcome[]> {
+    try {
+      return await this.#run(batch);
+    } finally {
+      const committed = this.#committing;
+      // Whoever waits for the outcomes announces them first.
+      setImmediate(() => {
+        if (this.#committing === committed) this.#committing = undefined;
+      });
+    }
+  }
+
+  /** For how long changes may have held that are not announced yet, in milliseconds; 0: there are none. */
+  committingMs(): number {
+    const { clock } = this.#options;
+    return this.#committing === undefined ? 0 : clock.monotonic() - this.#committing.sinceMs;
+  }
+
+  async #run(batch: readonly Write[]): Promise<readonly Outcome[]> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(batch);
@@ -71,7 +92,7 @@ export class PostgresRunner implements BatchRunner {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#writer?.client.end();
+    if (this.#writer !== undefined) await leave(this.#writer.client);
   }
 
   async #attempt(batch: readonly Write[]): Promise<readonly Outcome[]> {
@@ -79,7 +100,9 @@ export class PostgresRunner implements BatchRunner {
     const writer = this.#writer;
     try {
       this.#batches += 1;
-      return await runTransaction(writer, batch, this.#batches);
+      return await runTransaction(writer, batch, this.#batches, (changes) => {
+        if (changes.length > 0) this.#committing = { sinceMs: this.#options.clock.monotonic() };
+      });
     } catch (error) {
       if (error instanceof DatabaseFailure && error.isOfConnection) this.#drop(writer);
       if (!(error instanceof CommitInDoubt)) throw error;
@@ -99,14 +122,14 @@ export class PostgresRunner implements BatchRunner {
       client.once('end', () => this.#drop(writer));
       return writer;
     } catch (error) {
-      client.end().catch(() => {});
+      void leave(client);
       throw error;
     }
   }
 
   #drop(writer: Writer): void {
     if (this.#writer === writer) this.#writer = undefined;
-    writer.client.end().catch(() => {});
+    void leave(writer.client);
   }
 
   /** Asks until the server knows, though it may be away: what is not known is not answered. */
@@ -129,7 +152,7 @@ export class PostgresRunner implements BatchRunner {
     try {
       return await drive(client, fateOf(transaction));
     } finally {
-      client.end().catch(() => {});
+      void leave(client);
     }
   }
 

@@ -71,12 +71,14 @@ export class CommitInDoubt extends Error {
 
 /**
  * @param number of the batch, that of no other of this node
+ * @param onCommit hears, before COMMIT is sent, what may be changed from then on
  * @throws DatabaseFailure when nothing is kept; CommitInDoubt when it is not known
  */
 export async function runTransaction(
   writer: Writer,
   batch: readonly Write[],
   number: number,
+  onCommit: (changes: readonly Change[]) => void,
 ): Promise<readonly Outcome[]> {
   const { client, auditKey, chain, node } = writer;
   try {
@@ -85,9 +87,12 @@ export async function runTransaction(
     const log = new AuditLog(auditKey, { chain, nextNumbers });
     if (auditKey !== undefined) await drive(client, prepared(log, batch.length));
     const outcomes: Outcome[] = [];
-    for (const part of partsOf(batch)) outcomes.push(...(await doPart(client, part, log)));
-    await drive(client, log.finish());
+    const releases: Promise<unknown>[] = [];
+    for (const part of partsOf(batch))
+      outcomes.push(...(await doPart(client, part, log, releases)));
+    await Promise.all([drive(client, log.finish()), ...releases]);
     const changes = outcomes.flatMap((outcome) => (outcome.ok ? outcome.changes : []));
+    onCommit(changes);
     await commit(client, changes, node).catch((error) => {
       if (!(error instanceof DatabaseFailure) || !error.isOfConnection) throw error;
       throw new CommitInDoubt({ id, ...noted }, outcomes, error);
@@ -170,25 +175,32 @@ function partsOf(batch: readonly Write[]): Write[][] {
 /**
  * Writes of one part do not rest on each other, so they go out together; where one is refused, they
  * are done again one by one.
+ * @param releases gets what is to be waited for before COMMIT
  */
 async function doPart(
   client: pg.Client,
   part: readonly Write[],
   log: AuditLog,
+  releases: Promise<unknown>[],
 ): Promise<Outcome[]> {
   if (part.length === 1) return drive(client, doWrites(WRITES, part, log));
   const mark = log.mark();
   const [, ...ends] = await Promise.allSettled([
     drive(client, changed('SAVEPOINT one_part')),
     ...part.map((write) => drive(client, doWrite(WRITES, write, log))),
-    drive(client, changed('RELEASE SAVEPOINT one_part')),
   ]);
   const outcomes: Outcome[] = [];
-  for (const end of ends.slice(0, -1)) {
+  for (const end of ends) {
     if (end.status === 'fulfilled')
       outcomes.push({ ok: true, ...(end.value as object) } as Outcome);
   }
-  if (outcomes.length === part.length) return outcomes;
+  if (outcomes.length === part.length) {
+    // Only now: what refuses a write may be its own logic, and the server know nothing of it.
+    const release = drive(client, changed('RELEASE SAVEPOINT one_part'));
+    release.catch(() => {});
+    releases.push(release);
+    return outcomes;
+  }
   await drive(client, changed('ROLLBACK TO SAVEPOINT one_part'));
   log.resetTo(mark);
   return drive(client, doWrites(WRITES, part, log));
