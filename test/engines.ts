@@ -14,6 +14,14 @@ export const SHARED_ENGINES = {
 /** Databases that the Valkey must have. */
 export const VALKEY_DATABASES = 10_000;
 
+/** Whether servers under test are on those. */
+export const HAS_SHARED_ENGINES = process.env[SHARED_ENGINES.valkey] !== undefined;
+
+/** The lines of a log but for the one in which a server on a Valkey says so when it starts. */
+export function besidesEngines(log: readonly string[]): string[] {
+  return log.filter((line) => !line.includes('limits are shared with the other nodes'));
+}
+
 /** The variables of a server whose data are in this folder. */
 export async function enginesOf(folder: string): Promise<Record<string, string>> {
   const postgres = process.env[SHARED_ENGINES.postgres];

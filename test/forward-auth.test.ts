@@ -80,6 +80,16 @@ for (const client of CLIENTS_OF_HTTP) {
   }
 }
 
+/** A refusal without how long to wait, which is less a moment later where a Valkey counts. */
+function withoutWait(text: string): string {
+  return text.replace(/in \d+ ms/, '').replace(/"retry_delay":"[\d.]+s"/, '');
+}
+
+/** Whole seconds; 0 where the caller need not wait. */
+function retryAfter({ headers }: RestAnswer): number {
+  return Number(headers['retry-after'] ?? 0);
+}
+
 test('where the public API has the route it refuses in the same words', async () => {
   let compared = 0;
   for (const kind of KINDS) {
@@ -91,8 +101,8 @@ test('where the public API has the route it refuses in the same words', async ()
         const asked = await byHeaders(client, row, headers);
         const direct = await client.send(row.verb, row.uri, { headers });
         assert.equal(asked.status, direct.status, `${kind}: ${row.verb} ${row.uri}`);
-        assert.equal(asked.text, direct.text);
-        assert.equal(asked.headers['retry-after'], direct.headers['retry-after']);
+        assert.equal(withoutWait(asked.text), withoutWait(direct.text));
+        assert.ok(Math.abs(retryAfter(asked) - retryAfter(direct)) <= 1);
         if (asked.headers.ratelimit !== undefined) {
           assert.equal(figuresOf(asked.headers).name, figuresOf(direct.headers).name);
         }

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { CompactEncrypt, decodeProtectedHeader, exportJWK, jwtVerify, SignJWT } from 'jose';
+import { besidesEngines } from './engines.ts';
 import { encode, Forge } from './forge.ts';
 import { linesOf } from './wait.ts';
 
@@ -163,7 +164,7 @@ forge.refuse('encrypted tokens', {
 });
 
 test('none of it was a fault of ours', () => {
-  const lines = linesOf(forge.server.log);
+  const lines = linesOf(besidesEngines(forge.server.log));
   assert.ok(lines.length > 100);
   for (const line of lines) assert.ok(['OK', 'UNAUTHENTICATED'].includes(String(line.code)));
 });

@@ -1,6 +1,6 @@
 /** What tests of the limits share: a server whose clocks they move, and what its answers tell. */
 import assert from 'node:assert/strict';
-import type { Headers } from './clients/client.ts';
+import type { Client, Headers } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { type InProcess, startHere } from './start.ts';
 
@@ -48,6 +48,29 @@ export class Scene implements AsyncDisposable {
     await this.four[Symbol.asyncDispose]();
     await this.server.stop();
   }
+}
+
+/** How many of so many calls at once are answered; the others must be refused by the limit. */
+export async function passing(
+  scene: Scene,
+  calls: number,
+  call: (client: Client) => Promise<unknown>,
+) {
+  const { all } = scene.four;
+  const results = await Promise.all(
+    Array.from({ length: calls }, (_, i) =>
+      call(all[i % all.length] as Client).then(
+        () => 'passed',
+        (error) => error.reason,
+      ),
+    ),
+  );
+  const counts = Map.groupBy(results, (result) => result);
+  assert.deepEqual(
+    [...counts.keys()].filter((key) => !['passed', 'RATE_LIMITED'].includes(key)),
+    [],
+  );
+  return counts.get('passed')?.length ?? 0;
 }
 
 export interface Figures {

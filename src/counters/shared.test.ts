@@ -4,82 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { WINDOW_MS } from '../domain/quota.ts';
 import { countersContract, TestClock } from './contract-suite.ts';
-import type { Taken, Usage } from './counters.ts';
-import { MemoryCounters } from './memory.ts';
-import { type Follower, HELD_MS, SharedCounters, type Together } from './shared.ts';
-
-/** What all nodes count together, by memory; the test says when it is there. */
-class FakeTogether implements Together {
-  readonly #clock: TestClock;
-  readonly #nodes: number;
-  #counters: MemoryCounters;
-  isUp = true;
-  /** Answers as one that hangs: late, which its callers see as none. */
-  isLate = false;
-  readonly #late: (() => void)[] = [];
-  readonly #followers: Follower[] = [];
-
-  constructor(clock: TestClock, nodes: number) {
-    this.#clock = clock;
-    this.#nodes = nodes;
-    this.#counters = this.#empty();
-  }
-
-  goAway(): void {
-    this.isUp = false;
-  }
-
-  comeBack(hasForgotten: boolean): void {
-    this.isUp = true;
-    if (hasForgotten) this.#counters = this.#empty();
-    for (const each of this.#followers) each({ wasLost: true, hasForgotten });
-  }
-
-  /** Has answered all that it was asked. */
-  catchUp(): void {
-    this.isLate = false;
-    for (const tell of this.#late.splice(0)) tell();
-    this.isUp = true;
-    for (const each of this.#followers) each({ wasLost: false, hasForgotten: false });
-  }
-
-  follow(follower: Follower): void {
-    this.#followers.push(follower);
-  }
-
-  /** Counts them as of now: that is what the limit has to stand at the worst. */
-  async tell(key: string, agesMs: readonly number[]): Promise<boolean> {
-    for (const _ of agesMs) this.#counters.take(key, Number.MAX_SAFE_INTEGER);
-    await Promise.resolve();
-    return true;
-  }
-
-  shareOf(limit: number): number {
-    return Math.max(1, Math.floor(limit / this.#nodes));
-  }
-
-  async take(
-    key: string,
-    limit: number,
-    onLate: (isAllowed: boolean) => void,
-  ): Promise<Taken | undefined> {
-    const taken = this.#counters.take(key, limit);
-    assert.ok(taken !== 'full');
-    await Promise.resolve();
-    if (!this.isLate) return taken;
-    this.isUp = false;
-    this.#late.push(() => onLate(taken.isAllowed));
-    return undefined;
-  }
-
-  async look(key: string, limit: number): Promise<Usage | undefined> {
-    return this.isLate ? undefined : this.#counters.look(key, limit);
-  }
-
-  #empty(): MemoryCounters {
-    return new MemoryCounters({ clock: this.#clock, callersMax: Number.POSITIVE_INFINITY });
-  }
-}
+import { HELD_MS, SharedCounters, type Together } from './shared.ts';
+import { FakeTogether } from './test-together.ts';
 
 const alone: Together = Object.assign(new FakeTogether(new TestClock(), 1), { isUp: false });
 
@@ -203,6 +129,44 @@ test('what was late and counted after all is not told again; what was never aske
   await new Promise(setImmediate);
   // Nothing was lost, so nobody is held to the share.
   assert.equal(await scene.passing(1, 300, 200), 193);
+});
+
+test('what is decided alone while others are asked about leaves them what is left', async () => {
+  const scene = new Scene(1);
+  const { together } = scene;
+  assert.equal(await scene.passing(0, 150, 200), 150);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  together.answers = promise;
+  const asked = scene.passing(0, 50, 200);
+  // The first of them is late: what comes now is decided alone, and knows nothing of the other 49.
+  together.isUp = false;
+  assert.equal(await scene.passing(0, 20, 200), 20);
+  resolve();
+  assert.equal(await asked, 30);
+  together.catchUp();
+  await new Promise(setImmediate);
+  assert.equal(await scene.passing(0, 20, 200), 0);
+  scene.clock.pass(WINDOW_MS - 1);
+  assert.equal(await scene.passing(0, 20, 200), 0);
+  scene.clock.pass(1);
+  assert.equal(await scene.passing(0, 300, 200), 200, 'what was refused was not counted');
+});
+
+test('what was counted late and refused alone takes the place of what was let through', async () => {
+  const scene = new Scene(1);
+  const { together } = scene;
+  assert.equal(await scene.passing(0, 190, 200), 190);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  together.answers = promise;
+  together.isLate = true;
+  const asked = scene.passing(0, 10, 200);
+  together.isUp = false;
+  assert.equal(await scene.passing(0, 30, 200), 10);
+  resolve();
+  assert.equal(await asked, 0);
+  together.catchUp();
+  await new Promise(setImmediate);
+  assert.equal(await scene.passing(0, 300, 300), 100, '200 were counted');
 });
 
 test('callers that a node has no room for are counted together all the same, and not alone', async () => {

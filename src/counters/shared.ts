@@ -128,15 +128,29 @@ export class SharedCounters implements Counters {
   }
 
   async #takeTogether(caller: string, limit: number): Promise<Taken | 'full'> {
-    const late = new Late(this.#untold, caller);
-    const taken = await this.#together.take(this.#prefix + caller, limit, late.counted);
-    if (taken === undefined) {
-      const alone = this.#takeAlone(caller, limit);
-      late.isLetThrough = alone !== 'full' && alone.isAllowed;
-      return alone;
-    }
+    const taken = await this.#ask(caller, limit);
+    if (taken === undefined) return this.#takeAlone(caller, limit);
+    if (taken.isAllowed && this.#isHeld(caller)) return this.#passToo(caller, taken);
     if (taken.isAllowed) note(this.#own, caller);
     return taken;
+  }
+
+  /** What is counted though its answer is late is one less to tell: this call, or another in its place. */
+  #ask(caller: string, limit: number): Promise<Taken | undefined> {
+    const untold = this.#untold;
+    return this.#together.take(this.#prefix + caller, limit, (isAllowed) => {
+      if (isAllowed) untold.giveBack(caller);
+    });
+  }
+
+  /** For a call that was counted together while others of its caller were decided alone. */
+  #passToo(caller: string, taken: Taken): Taken {
+    const own = this.#own.take(caller, this.#together.shareOf(taken.limit));
+    if (own === 'full') return taken;
+    if (own.isAllowed) return { ...lesser(taken, own), isAllowed: true };
+    // Its place is one of those that the others do not know of yet.
+    this.#untold.giveBack(caller);
+    return own;
   }
 
   /** Counted here first: of calls at the same time, no two may take the same place. */
@@ -145,8 +159,7 @@ export class SharedCounters implements Counters {
     // Of whom this node has no log, it has let nothing through.
     if (own === 'full') return this.#takeTogether(caller, limit);
     if (!own.isAllowed) return own;
-    const late = new Late(this.#untold, caller);
-    const taken = await this.#together.take(this.#prefix + caller, limit, late.counted);
+    const taken = await this.#ask(caller, limit);
     if (taken?.isAllowed) return { ...lesser(taken, own), isAllowed: true };
     if (taken !== undefined) {
       this.#own.giveBack(caller);
@@ -154,7 +167,6 @@ export class SharedCounters implements Counters {
     }
     this.#decidedAlone++;
     note(this.#untold, caller);
-    late.isLetThrough = true;
     return own;
   }
 
@@ -181,24 +193,6 @@ export class SharedCounters implements Counters {
     }
     this.#isTelling = false;
   }
-}
-
-/** A call that may be decided alone before the answer comes. */
-class Late {
-  /** It was let through alone, and is to be told. */
-  isLetThrough = false;
-  readonly #untold: MemoryCounters;
-  readonly #caller: string;
-
-  constructor(untold: MemoryCounters, caller: string) {
-    this.#untold = untold;
-    this.#caller = caller;
-  }
-
-  /** It has been counted together after all, and need not be told. */
-  readonly counted = (isAllowed: boolean): void => {
-    if (isAllowed && this.isLetThrough) this.#untold.giveBack(this.#caller);
-  };
 }
 
 /** Where there is no room the call goes unnoted: it was rightly let through. */

@@ -210,6 +210,20 @@ test('a look-up that began before the call is not shared once the store is not c
   assert.equal((await first)?.refusal, 'KEY_REVOKED');
 });
 
+test('calls at the same time share what they ask a store that is not current', async () => {
+  const { store, grants } = await make();
+  store.immediate.clear();
+  store.isOld = true;
+  const first = grants.of('k0', LIVING);
+  store.isCut = true;
+  store.changeKey('k0', { revokedAtMs: 1 });
+  const others = Array.from({ length: 100 }, () => grants.of('k0', LIVING));
+  await store.answerAll();
+  await first;
+  for (const each of others) assert.equal((await each)?.refusal, 'KEY_REVOKED');
+  assert.deepEqual([store.asked.holdings, store.asked.session], [2, 2]);
+});
+
 test('what was looked up while the store was not current is held, and dropped by what is told then', async () => {
   const parts = await make();
   const { store, grants } = parts;

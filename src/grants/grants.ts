@@ -8,13 +8,15 @@
  *   So what was looked up while the store was not current may be held: whatever it missed is
  *   announced, or `everything` is, before the store is current again.
  * - A look-up that began before a call is shared with it only where the store is current when it is
- *   done, too: then nothing older than a moment can be missing in it.
+ *   done, too: then nothing older than a moment can be missing in it. Else calls that come while one is
+ *   under way share the next.
  */
 import type { Clock } from '../domain/clock.ts';
 import { type Grant, grantOf } from '../domain/grant.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
+import { Looks } from './looks.ts';
 import { RevokedSessions, type SessionOf } from './revoked-sessions.ts';
 import { SharedPermissions } from './shared-permissions.ts';
 import { Since } from './since.ts';
@@ -38,8 +40,8 @@ export class Grants {
   readonly #byKey = new Map<string, Grant>();
   /** Kept, since to find the first of a Map anew is to pass all that were deleted before it. */
   readonly #oldest = this.#byKey.keys();
-  /** Look-ups under way, so that all who ask for one key meanwhile share one. */
-  readonly #loading = new Map<string, Promise<Grant | undefined>>();
+  /** By key. */
+  readonly #looks = new Looks((keyId) => this.#look(keyId));
   readonly #permissions = new SharedPermissions();
   readonly #keysOfClient = new Map<string, Set<string>>();
   readonly #watchers = new Watchers();
@@ -128,38 +130,41 @@ export class Grants {
   }
 
   async #loadShared(keyId: string, session?: SessionOf): Promise<Grant | undefined> {
-    let loading = this.#loading.get(keyId);
-    if (loading === undefined) {
-      loading = this.#load(keyId).finally(() => this.#loading.delete(keyId));
-      this.#loading.set(keyId, loading);
-    }
-    const grant = await loading;
+    const grant = await this.#looks.current(keyId);
     // It may have begun before this call, and have taken its time.
     return this.#isTrusted(session, this.#clock.now()) ? grant : this.#load(keyId, session);
   }
 
+  /** What a look-up finds that begins after this call. */
   async #load(keyId: string, session?: SessionOf): Promise<Grant | undefined> {
     for (;;) {
-      const { holdings, isOld } = await this.#lookUp(keyId, session);
-      if (isOld) continue;
-      if (holdings === undefined) return undefined;
-      const found = grantOf(holdings, this.#clock.now());
-      const grant = { ...found, permissions: this.#permissions.of(found.permissions) };
-      this.#hold(grant);
-      return grant;
+      const mark = this.#since.begin();
+      try {
+        const asked = session && this.#revoked.ask(session);
+        const [grant] = await Promise.all([this.#looks.fresh(keyId), asked]);
+        // Whichever came first may be old by now.
+        if (this.#since.has(namesOf(keyId, grant?.clientId), mark)) continue;
+        if (grant === undefined || this.#clock.now() < grant.changesAtMs) return grant;
+      } finally {
+        this.#since.end();
+      }
     }
   }
 
-  /** Once; `isOld` when what was found may be so no more. */
-  async #lookUp(keyId: string, session: SessionOf | undefined) {
-    const mark = this.#since.begin();
-    try {
-      const asked = session && this.#revoked.ask(session);
-      const [holdings] = await Promise.all([this.#store.holdings(keyId), asked]);
-      const names = [`key:${keyId}`, ...(holdings ? [`client:${holdings.key.clientId}`] : [])];
-      return { holdings, isOld: this.#since.has(names, mark) };
-    } finally {
-      this.#since.end();
+  async #look(keyId: string): Promise<Grant | undefined> {
+    for (;;) {
+      const mark = this.#since.begin();
+      try {
+        const holdings = await this.#store.holdings(keyId);
+        if (this.#since.has(namesOf(keyId, holdings?.key.clientId), mark)) continue;
+        if (holdings === undefined) return undefined;
+        const found = grantOf(holdings, this.#clock.now());
+        const grant = { ...found, permissions: this.#permissions.of(found.permissions) };
+        this.#hold(grant);
+        return grant;
+      } finally {
+        this.#since.end();
+      }
     }
   }
 
@@ -228,4 +233,9 @@ export class Grants {
     if (this.#revoked.isComplete) this.#watchers.tellAll();
     else await this.#readRevoked();
   }
+}
+
+/** Whose changes a look-up is about. */
+function namesOf(keyId: string, clientId: string | undefined): string[] {
+  return clientId === undefined ? [`key:${keyId}`] : [`key:${keyId}`, `client:${clientId}`];
 }

@@ -172,6 +172,8 @@ test('while the store is not current it is asked with each call', async () => {
   putSilently('a', {});
   for (let i = 0; i < 3; i++) await find('a');
   assert.equal(state.asked, 5);
+  await Promise.all(Array.from({ length: 100 }, () => find('a')));
+  assert.equal(state.asked, 7, 'those at the same time share two');
   state.isCurrent = true;
   assert.ok(!(operators.ofMac('mac of a') instanceof Promise));
 });

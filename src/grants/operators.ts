@@ -8,6 +8,7 @@ import type { MasterKey } from '../domain/master-key.ts';
 import type { Operator } from '../domain/model.ts';
 import type { Change, Store, Stored } from '../store/store.ts';
 import { type Looker, lookAgain } from './look-again.ts';
+import { Looks } from './looks.ts';
 import { Watchers } from './watchers.ts';
 
 /** Operators held at most; the oldest goes first. */
@@ -27,6 +28,8 @@ export class Operators {
   /** By the HMAC of the token. Tokens that are nobody's are looked up each time. */
   readonly #byMac = new Map<string, Stored<Operator>>();
   readonly #macOfId = new Map<string, string>();
+  /** By the HMAC of the token. */
+  readonly #looks = new Looks((tokenMac) => this.#look(tokenMac));
   readonly #watchers = new Watchers();
   /** Counts changes, so that a look-up under way cannot bring back what a change has dropped. */
   #generation = 0;
@@ -48,7 +51,7 @@ export class Operators {
    */
   ofMac(tokenMac: string): Stored<Operator> | Promise<Stored<Operator>> {
     const held = this.isCurrent() ? this.#byMac.get(tokenMac) : undefined;
-    return held === undefined ? this.#load(tokenMac) : this.#good(held);
+    return held === undefined ? this.#looks.fresh(tokenMac) : this.#good(held);
   }
 
   /** Whether what is held is trusted now; else each look asks the store. */
@@ -65,7 +68,7 @@ export class Operators {
     );
   }
 
-  async #load(tokenMac: string): Promise<Stored<Operator>> {
+  async #look(tokenMac: string): Promise<Stored<Operator>> {
     const { store } = this.#options;
     for (;;) {
       const generation = this.#generation;

@@ -2,6 +2,7 @@
 import type { Clock } from '../domain/clock.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Store } from '../store/store.ts';
+import { Looks } from './looks.ts';
 
 /**
  * How long one is known after it would have ended: for who has just asked about it, and for a wall clock
@@ -15,6 +16,8 @@ export type SessionOf = Pick<Claims, 'sessionId' | 'expiresAt'>;
 export class RevokedSessions {
   readonly #store: Pick<Store, 'revokedSessions' | 'session'>;
   readonly #clock: Pick<Clock, 'now'>;
+  /** By session. */
+  readonly #looks = new Looks((sessionId) => this.#look(sessionId));
   /** When each would have ended, milliseconds. Nothing that was revoked ever lives again. */
   readonly #ends = new Map<string, number>();
   #sweepAtSize = 1024;
@@ -69,7 +72,10 @@ export class RevokedSessions {
 
   /** Asks the store about one; `has` knows the answer when this resolves. */
   async ask({ sessionId }: SessionOf): Promise<void> {
-    if (this.has(sessionId)) return;
+    if (!this.has(sessionId)) await this.#looks.fresh(sessionId);
+  }
+
+  async #look(sessionId: string): Promise<void> {
     const session = await this.#store.session(sessionId);
     if (session === undefined || session.revokedAtMs === null) return;
     this.note(sessionId, session.expiresAtMs);

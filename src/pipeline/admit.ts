@@ -68,7 +68,12 @@ export function admitter(parts: AdmitParts): Admit {
       call.caller = named instanceof Promise ? await named : named;
       if (call.caller !== undefined) {
         const counted = limiter.count(call, method, call.caller);
-        if (counted instanceof Promise) await counted;
+        if (counted instanceof Promise) {
+          await counted;
+          // Once more: what was taken away while the counters were asked is gone.
+          const still = authenticator.again(call.caller);
+          call.caller = still instanceof Promise ? await still : still;
+        }
       }
       return request;
     } catch (thrown) {

@@ -45,6 +45,16 @@ export class Authenticator {
       ? this.#admission.ofSecret(value, head.remoteAddress)
       : this.#admission.ofToken(value);
   }
+
+  /**
+   * Who calls, after a wait: by its token as it is now. Whether a secret is still good is seen where its
+   * session is recorded. No promise where nothing waits.
+   * @throws AppError TOKEN_INVALID
+   */
+  again(caller: Caller): Caller | Promise<Caller> {
+    const { claims } = caller;
+    return claims === undefined ? caller : this.#admission.ofGenuine(claims);
+  }
 }
 
 /** What the header `authorization` holds, raw or behind `Bearer`; empty when there is none. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { ran } from '../child.ts';
 import { SHARED_ENGINES, VALKEY_DATABASES } from '../engines.ts';
 import { PostgresServer } from './postgres-server.ts';
@@ -11,6 +11,16 @@ import { ValkeyServer } from './valkey.ts';
 const ROOT = path.join(import.meta.dirname, '..', '..');
 /** Of the tests over the network: those of what clients see, in every protocol. */
 const OF_CLIENTS = ['protocol-', 'rest', 'renewal', 'orders'];
+/**
+ * Those of who may do what, how often, and from when on not any more. Left out is what no engine has a
+ * part in, what is about the files of SQLite, and limits to the millisecond, for which a test moves the
+ * clock: Valkey has its own.
+ */
+const OF_RIGHTS = [
+  ...['access-', 'admin-changes', 'admin-effect', 'admin-explain', 'admin-last-owner'],
+  ...['admin-methods', 'admin-revocation', 'limit-', 'forward-auth.test', 'jwt-', 'refusals'],
+  ...['drain', 'metrics'],
+];
 /** Of clients that nobody here wrote, and the runnable examples. */
 const FOREIGN = ['examples', 'documented', 'finam-sdk', 'connect-web'];
 
@@ -48,5 +58,9 @@ async function run(pattern: string, words: readonly string[]): Promise<void> {
   assert.ok(Number(passed) > 0 && Number(databases[0]?.count) > 4, said);
 }
 
-test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
-test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));
+// At the same time: each waits a good part of its own.
+describe('on PostgreSQL and Valkey', { concurrency: true }, () => {
+  test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
+  test('who may do what, and how often', () => run('test/*.test.ts', OF_RIGHTS));
+  test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));
+});
