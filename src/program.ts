@@ -4,7 +4,6 @@ import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import type { Config } from './config.ts';
 import { ConfigError, readCommandLine } from './config.ts';
-import { databaseCommand } from './database-commands.ts';
 import { isForPeople, PACKAGE, type Server, settingFlaws, start, surroundings } from './main.ts';
 import { DEMO_ACCOUNT } from './ops/demo.ts';
 
@@ -18,7 +17,7 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
   // Arguments may hold a secret; other users of the machine read them off the process list.
   process.title = 'propusk';
   try {
-    const command = databaseCommand(args);
+    const command = await databaseCommand(args);
     if (command !== undefined) return await command(process);
     const request = readCommandLine(args, process.env, PACKAGE.version, settingFlaws);
     if (request.kind === 'done') return 0;
@@ -39,6 +38,13 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
     for (const line of lines) process.stderr.write(`propusk: ${line}\n`);
     return EXIT_UNUSABLE;
   }
+}
+
+/** Servers do not load what the other commands need. */
+async function databaseCommand(args: readonly string[]) {
+  if (args[0] === 'dev' || args[0] === 'serve') return undefined;
+  const commands = await import('./database-commands.ts');
+  return commands.databaseCommand(args);
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

@@ -1,7 +1,6 @@
 /** What a server counts of itself, for Prometheus. */
 import type { DescMethod } from '@bufbuild/protobuf';
 import Counter from 'prom-client/lib/counter.js';
-import collectDefaultMetrics from 'prom-client/lib/defaultMetrics.js';
 import Gauge from 'prom-client/lib/gauge.js';
 import Histogram from 'prom-client/lib/histogram.js';
 import Registry from 'prom-client/lib/registry.js';
@@ -44,17 +43,6 @@ export interface Sources {
   readonly callers: Readonly<Record<string, () => number>>;
   /** How this process counts together with others; undefined where it does not. */
   readonly sharedCounters: SharedFigures | undefined;
-}
-
-/** One for all servers of a process: Node has these figures once. */
-let ofProcess: Registry | undefined;
-
-function processRegistry(): Registry {
-  if (ofProcess === undefined) {
-    ofProcess = new Registry();
-    collectDefaultMetrics({ register: ofProcess });
-  }
-  return ofProcess;
 }
 
 /** What is counted of one method over one protocol; Prometheus hears of it when it asks. */
@@ -161,7 +149,9 @@ export class Metrics implements Observer {
 
   /** The figures as Prometheus reads them, and what that form is called. */
   async page(): Promise<{ contentType: string; text: string }> {
-    const registry = Registry.merge([this.#registry, processRegistry()]);
+    // Loaded when first asked for: with it comes a library for traces, which nothing here makes.
+    const { processFigures } = await import('./process-figures.ts');
+    const registry = Registry.merge([this.#registry, processFigures]);
     return { contentType: registry.contentType, text: await registry.metrics() };
   }
 

@@ -1,5 +1,5 @@
 /** Opening a store: which engine it is on, its address says. */
-import { openPostgres, type PostgresOptions } from './postgres/postgres.ts';
+import type { PostgresOptions } from './postgres/postgres.ts';
 import { openSqlite, type SqliteOptions } from './sqlite/sqlite.ts';
 import type { Store } from './store.ts';
 
@@ -15,6 +15,9 @@ export function isPostgres(url: string): boolean {
  * @param url `sqlite:PATH`, `sqlite::memory:` or `postgres://…`
  * @throws StoreError in one line without a password, when it cannot be used
  */
-export function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
-  return isPostgres(url) ? openPostgres(url, options) : openSqlite(url, options);
+export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
+  if (!isPostgres(url)) return openSqlite(url, options);
+  // Its driver is loaded where it is used.
+  const { openPostgres } = await import('./postgres/postgres.ts');
+  return openPostgres(url, options);
 }
