@@ -1,5 +1,6 @@
 /** Copies of the database as a file. */
-import { isPostgres } from '../store/open.ts';
+
+import { isPostgres } from '../store/postgres/url.ts';
 import { backUpFile } from '../store/sqlite/maintenance.ts';
 import { fileOf } from '../store/sqlite/sqlite.ts';
 import { StoreError } from '../store/store.ts';

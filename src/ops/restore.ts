@@ -1,9 +1,10 @@
 /** The database put back to what it was, and what that loses. */
+
 import type { Clock } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import type { AuditEntry } from '../domain/model.ts';
-import { isPostgres } from '../store/open.ts';
 import { endRestored } from '../store/postgres/restore.ts';
+import { isPostgres } from '../store/postgres/url.ts';
 import type { ChainHead } from '../store/sql/audit-points.ts';
 import { happenedAfter } from '../store/sql/audit-reads.ts';
 import type { AuditReport } from '../store/sql/audit-verify.ts';

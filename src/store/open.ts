@@ -1,14 +1,10 @@
 /** Opening a store: which engine it is on, its address says. */
 import type { PostgresOptions } from './postgres/postgres.ts';
+import { isPostgres } from './postgres/url.ts';
 import { openSqlite, type SqliteOptions } from './sqlite/sqlite.ts';
 import type { Store } from './store.ts';
 
 export type StoreOptions = SqliteOptions & PostgresOptions;
-
-/** True for a database that many processes may share. */
-export function isPostgres(url: string): boolean {
-  return /^postgres(ql)?:/.test(url);
-}
 
 /**
  * Opens the database, and makes or migrates it first where that is needed.

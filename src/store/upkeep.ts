@@ -1,9 +1,9 @@
 /** What commands do to a database as a whole: which engine it is on, its address says. */
+
 import type { KeyObject } from 'node:crypto';
-import { isPostgres } from './open.ts';
-import { placeOf } from './postgres/connection.ts';
 import { lookAtDatabase, verifyPostgres } from './postgres/maintenance.ts';
 import { migrate } from './postgres/migrate.ts';
+import { isPostgres, placeOf } from './postgres/url.ts';
 import type { ChainHead } from './sql/audit-points.ts';
 import type { AuditReport } from './sql/audit-verify.ts';
 import type { Sql } from './sql/query.ts';

@@ -162,9 +162,3 @@ export async function leave(client: pg.Client): Promise<void> {
   await client.end().catch(() => {});
   clearTimeout(late);
 }
-
-/** The database as errors and people may see it: without a password. */
-export function placeOf(url: string): string {
-  const at = URL.parse(url);
-  return at === null ? 'the PostgreSQL database' : `postgres://${at.host}${at.pathname}`;
-}

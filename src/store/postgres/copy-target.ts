@@ -1,4 +1,5 @@
 /** An empty PostgreSQL database that takes over another's records: all of them, or none. */
+
 import type { KeyObject } from 'node:crypto';
 import pg from 'pg';
 import { AppError } from '../../domain/errors.ts';
@@ -8,11 +9,12 @@ import { watched } from '../sql/audit-progress.ts';
 import { type AuditReport, verifyAudit } from '../sql/audit-verify.ts';
 import { StoreError } from '../store.ts';
 import { readPrograms } from './audit-programs.ts';
-import { clientConfig, connect, drive, leave, lineOf, placeOf } from './connection.ts';
+import { clientConfig, connect, drive, leave, lineOf } from './connection.ts';
 import { copyIn } from './copy-in.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { migrate } from './migrate.ts';
 import { refusalOf } from './refusals.ts';
+import { placeOf } from './url.ts';
 
 /** Tables that are about PostgreSQL itself or its nodes, and that no other engine has. */
 const OWN_TABLES: readonly string[] = ['propusk_schema', 'change_feed', 'newest_batch'];

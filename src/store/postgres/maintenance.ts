@@ -1,14 +1,16 @@
 /** What is done to a PostgreSQL database as a whole, over a connection of its own: looked at, verified. */
+
 import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import { refuseOther } from '../migrations.ts';
 import { type AuditReport, type VerifyOptions, verifyAudit } from '../sql/audit-verify.ts';
 import { changed, type Sql } from '../sql/query.ts';
 import { readPrograms } from './audit-programs.ts';
-import { clientConfig, connect, drive, leave, placeOf } from './connection.ts';
+import { clientConfig, connect, drive, leave } from './connection.ts';
 import { driveAhead } from './drive-ahead.ts';
 import { readMigrations, versionOf } from './migrate.ts';
 import { refusalOf } from './refusals.ts';
+import { placeOf } from './url.ts';
 
 /** How long a command may think between two questions of a transaction, in milliseconds. */
 const IDLE_IN_TRANSACTION_MS_MAX = 60_000;

@@ -1,10 +1,12 @@
 /** Brings a PostgreSQL database to the program's version of the schema. */
+
 import type pg from 'pg';
 import { type Migration, migrationsIn, refuseNewer } from '../migrations.ts';
 import { StoreError } from '../store.ts';
-import { clientConfig, connect, leave, lineOf, placeOf } from './connection.ts';
+import { clientConfig, connect, leave, lineOf } from './connection.ts';
 import { refusePooler } from './pooler.ts';
 import { refusalOf } from './refusals.ts';
+import { placeOf } from './url.ts';
 
 /** The oldest PostgreSQL that its makers still mend; all that we ask for came by 14. */
 export const VERSION_MIN = 15;

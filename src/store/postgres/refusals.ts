@@ -1,7 +1,9 @@
 /** What it means that PostgreSQL cannot be used, for people: what is wrong, and what to do. */
+
 import pg from 'pg';
 import { StoreError } from '../store.ts';
-import { CONNECT_MS_MAX, lineOf, placeOf } from './connection.ts';
+import { CONNECT_MS_MAX, lineOf } from './connection.ts';
+import { placeOf } from './url.ts';
 
 const ADDRESS = 'check the address in --database';
 const AGAIN = 'wait for it, and start again';

@@ -1,4 +1,5 @@
 /** A PostgreSQL database after its operators have put it back: what was issued before is ended. */
+
 import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import type { AuditEntry } from '../../domain/model.ts';
@@ -10,10 +11,11 @@ import { changed, first, type Sql } from '../sql/query.ts';
 import { type DatabaseReport, readReport } from '../sql/report.ts';
 import { endAll, newestNumber } from '../sql/restoration.ts';
 import { StoreError } from '../store.ts';
-import { drive, placeOf } from './connection.ts';
+import { drive } from './connection.ts';
 import { checkVersion, connected, verifyAll } from './maintenance.ts';
 import { MIGRATION_LOCK, migrate } from './migrate.ts';
 import { LOCKS, nextNumbers } from './transaction.ts';
+import { placeOf } from './url.ts';
 
 /** How long it waits for others to be done, in milliseconds. */
 const LOCK_MS_MAX = 10_000;
