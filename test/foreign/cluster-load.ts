@@ -25,6 +25,7 @@ const CALLERS = {
   endKey: { count: 1, restMs: 800 },
   order: { count: 2, restMs: 600 },
 };
+type Caller = keyof typeof CALLERS;
 /** An attempt that is not answered by then is made again elsewhere: nodes may stand still. */
 const ATTEMPT_MS_MAX = 3_000;
 /** Between two attempts; growing, and scattered. */
@@ -40,7 +41,8 @@ const ALIVE_ASKED = 300;
 const UNAUTHENTICATED = 16;
 const TRANSIENT: readonly number[] = [14, 4];
 
-export class ClusterLoad {
+/** Ends with the test that made it, whatever becomes of the test. */
+export class ClusterLoad implements AsyncDisposable {
   readonly books = new Books();
   readonly #cluster: Cluster;
   readonly #keys: readonly ClusterKey[];
@@ -49,6 +51,8 @@ export class ClusterLoad {
   readonly #ended: Session[] = [];
   #callers: Promise<void>[] = [];
   #isOver = false;
+  /** Nobody wants the answers any more. */
+  #isGivenUp = false;
 
   private constructor(
     cluster: Cluster,
@@ -60,12 +64,17 @@ export class ClusterLoad {
     this.#keysToEnd = [...keysToEnd];
   }
 
-  static async start(cluster: Cluster): Promise<ClusterLoad> {
+  /** @param kinds of callers that there are */
+  static async start(
+    cluster: Cluster,
+    kinds = Object.keys(CALLERS) as readonly Caller[],
+  ): Promise<ClusterLoad> {
     const keys = await cluster.newKeys(CALLERS.order.count);
     const load = new ClusterLoad(cluster, keys, await cluster.newKeys(KEYS_TO_END));
     const traders = await Promise.all(keys.map((key) => load.#signIn(key)));
-    const repeat = (what: keyof typeof CALLERS, call: (caller: number) => Promise<unknown>) => {
+    const repeat = (what: Caller, call: (caller: number) => Promise<unknown>) => {
       const { count, restMs } = CALLERS[what];
+      if (!kinds.includes(what)) return;
       for (let i = 0; i < count; i++) load.#callers.push(load.#repeat(() => call(i), restMs));
     };
     repeat('signIn', () => load.#signInToAsk());
@@ -82,6 +91,11 @@ export class ClusterLoad {
     this.#isOver = true;
     await Promise.all(this.#callers);
     return this.books;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isGivenUp = true;
+    await this.end();
   }
 
   async #repeat(call: () => Promise<unknown>, restMs: number): Promise<void> {
@@ -106,7 +120,7 @@ export class ClusterLoad {
         return answer;
       } catch (error) {
         if (!(error instanceof CallFailure)) throw error;
-        const isOver = performance.now() - beganAtMs > CALL_MS_MAX;
+        const isOver = performance.now() - beganAtMs > CALL_MS_MAX || this.#isGivenUp;
         if (isOver || !TRANSIENT.includes(error.code)) {
           this.books.failures.push(`${kind}: ${error.code} ${error.reason} ${error.message}`);
           return undefined;

@@ -8,7 +8,7 @@ const LOAD_MS = 4_000;
 
 test('four nodes under load: nothing is lost, and no promise broken', async (t) => {
   await using cluster = await Cluster.start(4);
-  const load = await ClusterLoad.start(cluster);
+  await using load = await ClusterLoad.start(cluster);
   await sleep(LOAD_MS);
   const books = await load.end();
   t.diagnostic(books.told);

@@ -148,6 +148,8 @@ export class Cluster implements AsyncDisposable {
   readonly operator: string;
   readonly service: string;
 
+  #started = new AsyncDisposableStack();
+
   private constructor(parts: Parts) {
     this.postgres = parts.postgres;
     this.valkey = parts.valkey;
@@ -160,9 +162,13 @@ export class Cluster implements AsyncDisposable {
 
   /** Resolves when all nodes serve, and share their limits. */
   static async start(count: number, options: ClusterOptions = {}): Promise<Cluster> {
-    const [postgres, valkey] = await Promise.all([PostgresServer.start(), ValkeyServer.start()]);
+    // Where one does not start, the others must not stay.
+    await using started = new AsyncDisposableStack();
+    const postgres = started.use(await PostgresServer.start());
+    const valkey = started.use(await ValkeyServer.start());
     const url = await postgres.database('cluster');
     const store = await openPostgres(url, { auditKey: SERVE_KEY.auditKey, follows: false });
+    started.defer(() => store.close());
     const { token: operator } = await putOperator({ store }, 'operator');
     const { token: service } = await putOperator({ store }, 'service');
     const env = {
@@ -177,11 +183,14 @@ export class Cluster implements AsyncDisposable {
     };
     const nodes: ClusterNode[] = [];
     for (let i = 0; i < count; i++) {
-      nodes.push(await ClusterNode.make(postgres, env, options.isProxied ?? false));
+      nodes.push(started.use(await ClusterNode.make(postgres, env, options.isProxied ?? false)));
     }
-    await Promise.all(nodes.map((node) => node.start()));
-    const cluster = new Cluster({ postgres, valkey, store, url, nodes, operator, service });
+    const starts = await Promise.allSettled(nodes.map((node) => node.start()));
+    for (const each of starts) if (each.status === 'rejected') throw each.reason;
+    const parts = { postgres, valkey, url, store, nodes, operator, service };
+    const cluster = new Cluster(parts);
     await cluster.allShare();
+    cluster.#started = started.move();
     return cluster;
   }
 
@@ -226,10 +235,7 @@ export class Cluster implements AsyncDisposable {
     );
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node[Symbol.asyncDispose]()));
-    await this.store.close();
-    await this.valkey.kill();
-    await this.postgres.kill();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#started.disposeAsync();
   }
 }

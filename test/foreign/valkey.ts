@@ -17,6 +17,8 @@ function program(): string {
 
 /** Below those that the system gives to connections and to whoever asks for any. */
 const PORTS = { first: 20_000, count: 12_000 };
+/** Goes on from one to the next, so that this process is never given the same twice. */
+let portsGiven = Math.floor(Math.random() * PORTS.count);
 
 /**
  * A port that nobody has at the moment. Who lets go of it, to be started on it again, finds it free: the
@@ -24,7 +26,7 @@ const PORTS = { first: 20_000, count: 12_000 };
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    const port = PORTS.first + (portsGiven++ % PORTS.count);
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false));
