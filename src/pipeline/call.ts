@@ -36,8 +36,10 @@ export interface CallHead {
   readonly timeoutMs: number | undefined;
 }
 
-/** A name and a value; `-bin` names carry base64. */
-export type Metadata = [name: string, value: string];
+/** Names and values in turn, as Node takes them; `-bin` names carry base64. */
+export type Metadata = readonly string[];
+
+const NONE: Metadata = [];
 
 /** What a caller was found to hold. */
 export interface AccessTo {
@@ -64,18 +66,22 @@ export class Call {
    */
   beforeAnswer: (() => undefined | Promise<unknown>) | undefined;
   /** The caller's limit and what is left of it; sent with every answer, also one of trailers only. */
-  quotaHeaders: readonly Metadata[] = [];
+  quotaHeaders: Metadata = NONE;
   /** Sent before the first message. */
-  readonly responseHeaders: Metadata[] = [];
+  readonly responseHeaders: string[] = [];
   /** Sent after the last message; over REST, among the headers. */
-  readonly responseTrailers: Metadata[] = [];
+  readonly responseTrailers: string[] = [];
   #controller: AbortController | undefined;
   #ended: AppError | undefined;
-  readonly #listeners = new Set<(reason: AppError) => void>();
+  readonly #onEnded: ((reason: AppError) => void) | undefined;
+  /** Made when there is one: most calls are over before anyone listens. */
+  #listeners: Set<(reason: AppError) => void> | undefined;
 
-  constructor(head: CallHead, requestId: string) {
+  /** @param onEnded called once when the call ends, before all who listen */
+  constructor(head: CallHead, requestId: string, onEnded?: (reason: AppError) => void) {
     this.head = head;
     this.requestId = requestId;
+    this.#onEnded = onEnded;
   }
 
   /** Why nobody waits for this call's answer any more; undefined while somebody does. */
@@ -96,7 +102,9 @@ export class Call {
   end(reason: AppError): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
+    this.#onEnded?.(reason);
     this.#controller?.abort(reason);
+    if (this.#listeners === undefined) return;
     for (const listener of this.#listeners) listener(reason);
     this.#listeners.clear();
   }
@@ -107,15 +115,17 @@ export class Call {
       listener(this.#ended);
       return () => {};
     }
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#listeners ??= new Set();
+    const listeners = this.#listeners;
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 }
 
 /** How a protocol carries one call: what a codec implements, and all that the pipeline knows of it. */
 export interface Exchange {
   readonly head: CallHead;
-  /** The one request of a unary or server-streaming call. Rejects with AppError on bad input. */
+  /** The one request of a unary or server-streaming call. Throws or rejects with AppError on bad input. */
   readOne(): Promise<Message>;
   /** The requests of a client-streaming or bidirectional call, each when the peer has sent it. */
   readAll(): AsyncIterable<Message>;

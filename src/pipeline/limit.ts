@@ -141,9 +141,11 @@ function note(call: Call, taken: Taken | 'full', what?: string): AppError | unde
  * As draft-ietf-httpapi-ratelimit-headers-11 writes them: `r` calls may be made within the next `t`
  * seconds; then there will be more.
  */
-function quotaHeaders({ name, limit, remaining, resetMs }: Quota): Metadata[] {
+function quotaHeaders({ name, limit, remaining, resetMs }: Quota): Metadata {
   return [
-    ['ratelimit-policy', `"${name}";q=${limit};w=${WINDOW_MS / 1000}`],
-    ['ratelimit', `"${name}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`],
+    'ratelimit-policy',
+    `"${name}";q=${limit};w=${WINDOW_MS / 1000}`,
+    'ratelimit',
+    `"${name}";r=${remaining};t=${Math.ceil(resetMs / 1000)}`,
   ];
 }

@@ -12,6 +12,7 @@ import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
 import type { Observer } from './metrics.ts';
 import type { Place } from './place.ts';
+import { sendAll } from './send-all.ts';
 import { isOverload, type Shed } from './shed.ts';
 import { asAppError } from './status.ts';
 import { parseTraceparent } from './trace-context.ts';
@@ -43,21 +44,15 @@ export interface PipelineOptions {
 
 type Implementation = (input: unknown, call: Call) => unknown;
 
-/** Settles as `work` does, or rejects as soon as the call ends; work that goes on is let go. */
-function untilEnd<T>(call: Call, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const forget = call.onEnd(reject);
-    work.then(
-      (value) => {
-        forget();
-        resolve(value);
-      },
-      (error) => {
-        forget();
-        reject(error);
-      },
-    );
-  });
+/** A call that is under way, and what it holds until it is answered. */
+interface Course {
+  readonly call: Call;
+  readonly exchange: Exchange;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
+  place: Place | undefined;
+  deadline: TurnTimer | undefined;
+  isOver: boolean;
 }
 
 export class Pipeline {
@@ -86,15 +81,24 @@ export class Pipeline {
 
   /** Takes one call to its end. `refusal` is what the transport found wrong with its head. */
   handle(exchange: Exchange, refusal?: AppError): void {
-    const call = new Call(exchange.head, this.#requestIdOf(exchange));
-    const startedMs = this.#options.clock.monotonic();
+    const { clock, observer } = this.#options;
+    // Who ends the call early does not wait for what it waits for: that is let go.
+    const ended = (reason: AppError) => this.#finish(course, reason);
+    const course: Course = {
+      call: new Call(exchange.head, this.#requestIdOf(exchange), ended),
+      exchange,
+      startedMs: clock.monotonic(),
+      place: undefined,
+      deadline: undefined,
+      isOver: false,
+    };
     this.#underWay++;
-    this.#options.observer?.begun(exchange.head);
-    exchange.onAbort(() => call.end(new AppError('CANCELLED', 'the caller went away')));
-    const work = refusal === undefined ? this.#run(call, exchange) : Promise.reject(refusal);
+    observer?.begun(exchange.head);
+    exchange.onAbort(() => course.call.end(new AppError('CANCELLED', 'the caller went away')));
+    const work = refusal === undefined ? this.#run(course) : Promise.reject(refusal);
     work.then(
-      () => this.#finish(call, exchange, undefined, startedMs),
-      (thrown) => this.#finish(call, exchange, asAppError(thrown), startedMs),
+      () => this.#finish(course, undefined),
+      (thrown) => this.#finish(course, asAppError(thrown)),
     );
   }
 
@@ -112,7 +116,14 @@ export class Pipeline {
     });
   }
 
-  #finish(call: Call, exchange: Exchange, error: AppError | undefined, startedMs: number): void {
+  /** The first to come here tells the caller. */
+  #finish(course: Course, error: AppError | undefined): void {
+    if (course.isOver) return;
+    course.isOver = true;
+    const { call, exchange, startedMs } = course;
+    course.place?.leave();
+    course.deadline?.clear();
+    if (isStream(call.head.method)) this.#streams.delete(call);
     try {
       exchange.finish(call, error);
       this.#observe(call, error, startedMs);
@@ -135,50 +146,35 @@ export class Pipeline {
     return this.#ids.slice(this.#idsAt - ID_LENGTH, this.#idsAt);
   }
 
-  async #run(call: Call, exchange: Exchange): Promise<void> {
+  async #run(course: Course): Promise<void> {
+    const { call, exchange } = course;
     const { method } = call.head;
     const implementation = method && this.#implementations.get(method);
     if (method === undefined || implementation === undefined) {
       throw new AppError('METHOD_NOT_FOUND', `nothing answers ${call.head.path}`);
     }
+    const { shed, admit, faults } = this.#options;
     // Whoever asks, like a method that does not exist.
-    if (implementation === null) throw this.#options.faults.pick(method) ?? notOffered(method);
-    const place = this.#options.shed.enter(method, call.head.remoteAddress);
-    const disarm = this.#armDeadline(call, method);
-    const isStream = method.methodKind !== 'unary';
-    try {
-      if (isStream) {
-        if (this.#draining) throw draining();
-        this.#streams.add(call);
-      }
-      await this.#answer(call, exchange, method, implementation, place);
-    } finally {
-      place.leave();
-      disarm();
-      this.#streams.delete(call);
+    if (implementation === null) throw faults.pick(method) ?? notOffered(method);
+    const place = shed.enter(method, call.head.remoteAddress);
+    course.place = place;
+    this.#armDeadline(course, method);
+    if (isStream(method)) {
+      if (this.#draining) throw draining();
+      this.#streams.add(call);
     }
-  }
-
-  async #answer(
-    call: Call,
-    exchange: Exchange,
-    method: DescMethod,
-    implementation: Implementation,
-    place: Place,
-  ) {
-    const { shed, admit } = this.#options;
     const readsOne = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
     const read = () => (readsOne ? shed.read(place, exchange) : exchange.readAll());
     const admitted = admit(call, method, read);
-    const input = admitted instanceof Promise ? await untilEnd(call, admitted) : admitted;
-    if (method.methodKind !== 'unary' && call.caller !== undefined) {
-      shed.own(place, call.caller.grant.keyId);
-    }
-    const fault = this.#options.faults.pick(method);
+    const input = admitted instanceof Promise ? await admitted : admitted;
+    if (call.ended !== undefined) throw call.ended;
+    if (isStream(method) && call.caller !== undefined) shed.own(place, call.caller.grant.keyId);
+    const fault = faults.pick(method);
     if (fault !== undefined) throw fault;
     const output = implementation(input, call);
     if (method.methodKind === 'unary' || method.methodKind === 'client_streaming') {
-      const answer = output instanceof Promise ? await untilEnd(call, output) : output;
+      const answer = output instanceof Promise ? await output : output;
+      if (call.ended !== undefined) throw call.ended;
       const room = exchange.write(answer as Message, call);
       if (room !== undefined) await room;
     } else {
@@ -187,19 +183,16 @@ export class Pipeline {
   }
 
   /** The client's deadline, or ours if that comes first. */
-  #armDeadline(call: Call, method: DescMethod): () => void {
+  #armDeadline(course: Course, method: DescMethod): void {
+    const { call } = course;
     const ms = Math.min(call.head.timeoutMs ?? TIMER_MS_MAX, this.#options.deadlineMsMax(method));
-    if (ms >= TIMER_MS_MAX) return () => {};
+    if (ms >= TIMER_MS_MAX) return;
     const late = () =>
       call.end(
         new AppError('DEADLINE_EXCEEDED', `the deadline of ${ms} ms passed before the answer`),
       );
-    if (ms <= 0) {
-      late();
-      return () => {};
-    }
-    const timer = new TurnTimer(ms, late);
-    return () => timer.clear();
+    if (ms <= 0) late();
+    else course.deadline = new TurnTimer(ms, late);
   }
 
   /**
@@ -243,6 +236,10 @@ export class Pipeline {
   }
 }
 
+function isStream(method: DescMethod | undefined): boolean {
+  return method !== undefined && method.methodKind !== 'unary';
+}
+
 function notOffered(method: DescMethod): AppError {
   return new AppError('NOT_OFFERED', `${method.parent.name}/${method.name} is not offered here`);
 }
@@ -251,23 +248,4 @@ function draining(): AppError {
   return new AppError('UNAVAILABLE', 'this server is stopping; connect again', {
     logReason: 'DRAINING',
   });
-}
-
-/** Sends each answer as the peer reads them, and tells the service when the call ends early. */
-async function sendAll(call: Call, exchange: Exchange, answers: AsyncIterable<Message>) {
-  const iterator = answers[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await untilEnd(call, iterator.next());
-      if (next.done === true) return;
-      const looked = call.beforeAnswer?.();
-      if (looked !== undefined) await untilEnd(call, looked);
-      const room = exchange.write(next.value, call);
-      if (room !== undefined) await untilEnd(call, room);
-    }
-  } catch (error) {
-    // Not awaited: a generator that is stuck in an await would hold the answer back.
-    iterator.return?.()?.catch(() => {});
-    throw error;
-  }
 }

@@ -140,7 +140,7 @@ test('requests that are awaited are no calls in hand, and are limited in all and
   const begin = (address: string, method: DescMethod = tokenDetails) => {
     const place = shed.enter(method, address);
     const { promise, resolve } = Promise.withResolvers<Message>();
-    const read = shed.read(place, { readOne: () => promise });
+    const read = Promise.try(() => shed.read(place, { readOne: () => promise }));
     awaited.push({ place, arrive: () => resolve({} as Message), read });
     return read.catch((error) => {
       awaited.pop();

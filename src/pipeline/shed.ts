@@ -93,11 +93,12 @@ export class Shed {
    * nothing must not take the place of what others wait for.
    * @throws AppError UNAVAILABLE when too many are awaited, in all or from its network
    */
-  async read(place: Place, exchange: Pick<Exchange, 'readOne'>): Promise<Message> {
+  read(place: Place, exchange: Pick<Exchange, 'readOne'>): Promise<Message> {
     if (!place.arriving()) throw OVERLOADED;
-    const request = await exchange.readOne();
-    place.arrived();
-    return request;
+    return exchange.readOne().then((request) => {
+      place.arrived();
+      return request;
+    });
   }
 
   /**

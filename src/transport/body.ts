@@ -1,5 +1,4 @@
 /** Reads a request's body, within limits of size and time. */
-import type { Readable } from 'node:stream';
 import { AppError } from '../domain/errors.ts';
 import type { Held, RequestMemory } from '../pipeline/request-memory.ts';
 import { TurnTimer } from '../pipeline/turn-timer.ts';
@@ -22,35 +21,55 @@ export function tooLarge(bytesMax: number): AppError {
   return new AppError('BODY_TOO_LARGE', `the request is larger than ${bytesMax} bytes`);
 }
 
+/** Takes a body as it comes. */
+export interface BodySink {
+  data(chunk: Buffer): void;
+  /** It has come whole. */
+  end(): void;
+}
+
+/** Where a body comes from. */
+export interface BodySource {
+  /** Hands all that comes to a sink. */
+  read(sink: BodySink): void;
+  /** Reads no more for now. */
+  pause(): void;
+}
+
 /**
- * The whole body. Rejects with BODY_TOO_LARGE as soon as it is over the limit, with UNAVAILABLE when
- * all bodies together are, with DEADLINE_EXCEEDED when it is not there in time, with CANCELLED when
- * the peer goes away or the call is over.
+ * What `make` makes of the whole body. Rejects with what that throws, with BODY_TOO_LARGE as soon as the
+ * body is over the limit, with UNAVAILABLE when all bodies together are, with DEADLINE_EXCEEDED when it
+ * is not there in time, with CANCELLED when the call is over, as it is when the peer goes away.
  */
-export function readBody(
-  body: Readable,
+export function readBody<T>(
+  source: BodySource,
   limits: Pick<BodyLimits, 'bodyBytesMax' | 'requestMsMax'>,
   held: Held,
-): Promise<Buffer> {
+  make: (body: Buffer) => T | Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     let isSettled = false;
-    // The listeners stay: to take them back costs as much as to add them.
     const settle = (error: AppError | undefined) => {
       if (isSettled) return;
       isSettled = true;
       timer.clear();
-      // The listeners keep what they see for as long as the answer takes.
+      // The sink may be known for as long as the answer takes.
       const parts = chunks.splice(0);
-      if (error === undefined) {
-        resolve(parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts));
-      } else {
-        body.pause();
+      if (error !== undefined) {
+        source.pause();
         reject(error);
+        return;
+      }
+      try {
+        const [first] = parts;
+        resolve(make(parts.length === 1 && first !== undefined ? first : Buffer.concat(parts)));
+      } catch (thrown) {
+        reject(thrown);
       }
     };
-    const onData = (chunk: Buffer) => {
+    const data = (chunk: Buffer) => {
       if (isSettled) return;
       size += chunk.length;
       chunks.push(chunk);
@@ -58,15 +77,11 @@ export function readBody(
       const full = held.set(size + chunks.length * CHUNK_BYTES);
       if (full !== undefined) settle(full);
     };
-    const onEnd = () => settle(undefined);
-    const onClose = () => {
-      if (!isSettled) settle(new AppError('CANCELLED', 'the caller went away'));
-    };
     const timer = new TurnTimer(limits.requestMsMax, () => {
       const late = `the request did not arrive whole within ${limits.requestMsMax} ms`;
       settle(new AppError('DEADLINE_EXCEEDED', late));
     });
     held.onRelease(settle);
-    body.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+    source.read({ data, end: () => settle(undefined) });
   });
 }

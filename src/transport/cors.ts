@@ -23,6 +23,11 @@ const EXPOSED_HEADERS = [
 const ALLOWED_VERBS = 'GET, POST, PUT, PATCH, DELETE';
 /** How long a browser may remember a preflight's answer, in seconds. */
 const PREFLIGHT_SECONDS_MAX = '7200';
+const PREFLIGHT_HEADERS = [
+  ...['access-control-allow-methods', ALLOWED_VERBS],
+  ...['access-control-allow-headers', ALLOWED_HEADERS],
+  ...['access-control-max-age', PREFLIGHT_SECONDS_MAX],
+];
 
 export class Cors {
   readonly #origins: ReadonlySet<string>;
@@ -37,20 +42,15 @@ export class Cors {
     const { origin } = http.headers;
     if (this.#origins.size === 0) return false;
     // Also without an origin: a cache must not give that answer to a page.
-    http.commonHeaders.push(['vary', 'origin']);
+    http.commonHeaders.push('vary', 'origin');
     if (origin === undefined || !this.#origins.has(origin)) return false;
-    http.commonHeaders.push(['access-control-allow-origin', origin]);
+    http.commonHeaders.push('access-control-allow-origin', origin);
     const isPreflight =
       http.verb === 'OPTIONS' && http.headers['access-control-request-method'] !== undefined;
     if (isPreflight) {
-      const headers: [string, string][] = [
-        ['access-control-allow-methods', ALLOWED_VERBS],
-        ['access-control-allow-headers', ALLOWED_HEADERS],
-        ['access-control-max-age', PREFLIGHT_SECONDS_MAX],
-      ];
-      http.send(204, headers, '');
+      http.send(204, PREFLIGHT_HEADERS, '');
     } else {
-      http.commonHeaders.push(['access-control-expose-headers', EXPOSED_HEADERS]);
+      http.commonHeaders.push('access-control-expose-headers', EXPOSED_HEADERS);
     }
     return isPreflight;
   }

@@ -108,7 +108,7 @@ export class Dispatch {
     if (allowed.length > 0) {
       const message = `this path takes ${allowed.join(', ')}`;
       const error = new AppError('VERB_NOT_ALLOWED', message);
-      this.#refuse(http, path, error, [['allow', allowed.join(', ')]]);
+      this.#refuse(http, path, error, ['allow', allowed.join(', ')]);
     } else if (this.#methods.has(path)) {
       const message = 'this is a gRPC method; POST application/grpc or application/grpc-web+proto';
       this.#refuse(http, path, new AppError('CONTENT_TYPE_UNSUPPORTED', message));
@@ -122,7 +122,7 @@ export class Dispatch {
     this.#refuse(http, pathOf(http), error);
   }
 
-  #refuse(http: HttpExchange, path: string, error: AppError, headers: Metadata[] = []): void {
+  #refuse(http: HttpExchange, path: string, error: AppError, headers: Metadata = []): void {
     const { head } = this.#headOf(http, path, 'rest', undefined);
     const exchange = new RestExchange(http, head, this.#options.limits, undefined, headers);
     this.#options.pipeline.handle(exchange, error);

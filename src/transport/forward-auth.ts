@@ -23,7 +23,7 @@ import { type Match, Router } from './rest/router.ts';
 export const FORWARD_AUTH_PATH = '/authz';
 
 /** An answer holds for the request that it was asked for, and for no other. */
-const COMMON_HEADERS: readonly Metadata[] = [['cache-control', 'no-store']];
+const COMMON_HEADERS: Metadata = ['cache-control', 'no-store'];
 const NO_BODY = new Uint8Array();
 
 export interface ForwardAuthOptions {
@@ -160,15 +160,15 @@ class ForwardAuthExchange implements Exchange {
   write(): undefined {}
 
   finish(call: Call, error: AppError | undefined): void {
-    const common: Metadata[] = [...COMMON_HEADERS, ['x-request-id', call.requestId]];
+    const common = [...COMMON_HEADERS, 'x-request-id', call.requestId];
     common.push(...call.quotaHeaders);
     if (error === undefined) {
       this.#http.send(200, [...common, ...callerHeaders(call)], '');
       return;
     }
-    common.push(...JSON_HEADERS, ['x-propusk-error', asciiStatusJson(error)]);
+    common.push(...JSON_HEADERS, 'x-propusk-error', asciiStatusJson(error));
     common.push(...retryHeaders(error));
-    if (error instanceof VerbNotAllowed) common.push(['allow', error.allowed]);
+    if (error instanceof VerbNotAllowed) common.push('allow', error.allowed);
     this.#http.send(httpStatusOf(error.reason), common, statusJson(error));
   }
 
@@ -186,21 +186,21 @@ const asciiStatusJson = oncePerError((error) =>
 );
 
 /** Who calls, and what was looked at, for those who answer. */
-function callerHeaders({ caller, access }: Call): Metadata[] {
-  const headers: Metadata[] = [];
+function callerHeaders({ caller, access }: Call): Metadata {
+  const headers: string[] = [];
   if (caller !== undefined) {
     const { grant, claims } = caller;
-    headers.push(['x-propusk-client', headerText(grant.clientId)]);
-    if (claims !== undefined) headers.push(['x-propusk-session', headerText(claims.sessionId)]);
-    headers.push(['x-propusk-readonly', String(grant.readonly)]);
+    headers.push('x-propusk-client', headerText(grant.clientId));
+    if (claims !== undefined) headers.push('x-propusk-session', headerText(claims.sessionId));
+    headers.push('x-propusk-readonly', String(grant.readonly));
   }
   const { accountId, permission } = access ?? {};
-  if (accountId !== undefined) headers.push(['x-propusk-account', headerText(accountId)]);
+  if (accountId !== undefined) headers.push('x-propusk-account', headerText(accountId));
   if (permission !== undefined) {
     // Its levels have the names of the public contract's.
     const level = QuoteLevelSchema.values.find((each) => each.number === permission.quoteLevel);
-    headers.push(['x-propusk-quote-level', level?.name ?? '']);
-    headers.push(['x-propusk-delay-minutes', String(permission.delayMinutes)]);
+    headers.push('x-propusk-quote-level', level?.name ?? '');
+    headers.push('x-propusk-delay-minutes', String(permission.delayMinutes));
   }
   return headers;
 }

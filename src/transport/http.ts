@@ -4,12 +4,13 @@ import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { Metadata } from '../pipeline/call.ts';
+import type { BodySink, BodySource } from './body.ts';
 import { endSoon } from './due-answers.ts';
 
 /** Not by import; see http1-server.ts. */
 const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
-export interface HttpExchange {
+export interface HttpExchange extends BodySource {
   readonly version: 1 | 2;
   /** The method, such as `POST`; called verb here, since methods are the RPCs. */
   readonly verb: string;
@@ -23,23 +24,23 @@ export interface HttpExchange {
   readonly remoteAddress: string;
   readonly body: Readable;
   /** Sent with every answer, such as the CORS headers of this request's origin. */
-  readonly commonHeaders: Metadata[];
+  readonly commonHeaders: string[];
   /** Sends the head of an answer whose body comes by write and end. */
-  start(status: number, headers: readonly Metadata[]): void;
+  start(status: number, headers: Metadata): void;
   /** Sends a part of the body; a promise when the peer must read before more is sent. */
   write(chunk: Uint8Array): undefined | Promise<void>;
   /** Ends the body, after a last part if there is one; HTTP/2 sends the trailers after it. */
-  end(trailers?: readonly Metadata[], last?: Uint8Array): void;
+  end(trailers?: Metadata, last?: Uint8Array): void;
   /** Sends a whole answer. */
-  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void;
+  send(status: number, headers: Metadata, body: string | Uint8Array): void;
   /** Calls `listener` if the peer goes away before the answer has ended. */
   onAbort(listener: () => void): void;
 }
 
 /** Sent with JSON: a browser shall not take it for anything else, whatever it holds. */
-export const JSON_HEADERS: readonly Metadata[] = [
-  ['content-type', 'application/json'],
-  ['x-content-type-options', 'nosniff'],
+export const JSON_HEADERS: Metadata = [
+  ...['content-type', 'application/json'],
+  ...['x-content-type-options', 'nosniff'],
 ];
 
 /**
@@ -48,15 +49,13 @@ export const JSON_HEADERS: readonly Metadata[] = [
  */
 const LINGER_MS = 500;
 
+/** Names and values as lines, each with its end. */
+export function headerLines(headers: Metadata): string {
+  return headers.map((text, at) => (at % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
+}
+
 /** Takes an error that shows itself otherwise too. */
 export function ignore(): void {}
-
-/** Names and values in turn, as Node takes them. */
-function flat(headers: readonly Metadata[]): string[] {
-  const all: string[] = [];
-  for (const [name, value] of headers) all.push(name, value);
-  return all;
-}
 
 /** Resolves when there is room again, or nobody reads any more. */
 export function drained(stream: ServerResponse | ServerHttp2Stream): Promise<void> {
@@ -79,7 +78,7 @@ export class Http1Exchange implements HttpExchange {
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
   readonly body: IncomingMessage;
-  readonly commonHeaders: Metadata[] = [];
+  readonly commonHeaders: string[] = [];
   readonly #response: ServerResponse;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
@@ -96,8 +95,16 @@ export class Http1Exchange implements HttpExchange {
     response.on('error', ignore);
   }
 
-  start(status: number, headers: readonly Metadata[]): void {
-    if (!this.#response.destroyed) this.#start(status, flat(headers), this.#isComing());
+  read(sink: BodySink): void {
+    this.body.on('data', (chunk) => sink.data(chunk)).on('end', () => sink.end());
+  }
+
+  pause(): void {
+    this.body.pause();
+  }
+
+  start(status: number, headers: Metadata): void {
+    if (!this.#response.destroyed) this.#start(status, [...headers], this.#isComing());
   }
 
   write(chunk: Uint8Array): undefined | Promise<void> {
@@ -105,14 +112,14 @@ export class Http1Exchange implements HttpExchange {
     return drained(this.#response);
   }
 
-  end(_trailers?: readonly Metadata[], last?: Uint8Array): void {
+  end(_trailers?: Metadata, last?: Uint8Array): void {
     this.#response.end(last);
   }
 
-  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
+  send(status: number, headers: Metadata, body: string | Uint8Array): void {
     if (this.#response.destroyed) return;
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    const head = flat(headers);
+    const head = [...headers];
     if (status !== 204) head.push('content-length', String(length));
     const isComing = this.#isComing();
     this.#start(status, head, isComing);
@@ -133,7 +140,7 @@ export class Http1Exchange implements HttpExchange {
   #start(status: number, head: string[], isComing: boolean): void {
     // What is still to come of a request that is answered already must not be read as the next one.
     if (isComing) this.#response.shouldKeepAlive = false;
-    for (const [name, value] of this.commonHeaders) head.push(name, value);
+    head.push(...this.commonHeaders);
     this.#response.writeHead(status, head);
   }
 
@@ -170,15 +177,15 @@ export class RawExchange implements HttpExchange {
   readonly rawHeaders: readonly string[] = [];
   readonly remoteAddress: string;
   readonly body: Socket;
-  readonly commonHeaders: Metadata[] = [];
+  readonly commonHeaders: string[] = [];
 
   constructor(socket: Socket) {
     this.remoteAddress = socket.remoteAddress ?? '';
     this.body = socket;
   }
 
-  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
-    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  send(status: number, headers: Metadata, body: string | Uint8Array): void {
+    const lines = headerLines(headers);
     const length = Buffer.byteLength(body);
     this.body.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}` +
@@ -193,6 +200,12 @@ export class RawExchange implements HttpExchange {
   write(): never {
     throw new Error('a refused request has no stream of answers');
   }
+
+  read(): never {
+    throw new Error('a refused request has no body');
+  }
+
+  pause(): void {}
 
   end(): void {}
 

@@ -6,7 +6,38 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Metadata } from '../pipeline/call.ts';
+import type { BodySink } from './body.ts';
 import { drained, type HttpExchange, ignore } from './http.ts';
+
+/**
+ * Where a stream has its exchange. Node holds on to a stream for a while after its end; it must not hold on
+ * to a call with it, or what could die young grows old. That is also why no listener here is a closure.
+ */
+const EXCHANGE = Symbol('exchange');
+
+type Stream = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange | undefined };
+
+function onClosed(this: Stream): void {
+  const exchange = this[EXCHANGE];
+  this[EXCHANGE] = undefined;
+  exchange?.closed();
+}
+
+function onData(this: Stream, chunk: Buffer): void {
+  this[EXCHANGE]?.sink?.data(chunk);
+}
+
+function onEnd(this: Stream): void {
+  this[EXCHANGE]?.sink?.end();
+}
+
+function onWantTrailers(this: Stream): void {
+  this[EXCHANGE]?.sendTrailers();
+}
+
+function onFinish(this: Stream): void {
+  this[EXCHANGE]?.stopReading();
+}
 
 export class Http2Exchange implements HttpExchange {
   readonly version = 2;
@@ -16,12 +47,16 @@ export class Http2Exchange implements HttpExchange {
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
   readonly body: ServerHttp2Stream;
-  readonly commonHeaders: Metadata[] = [];
-  readonly #stream: ServerHttp2Stream;
+  readonly commonHeaders: string[] = [];
+  readonly #stream: Stream;
+  readonly #onClose: (stream: ServerHttp2Stream) => void;
+  /** Takes the body. */
+  sink: BodySink | undefined;
   #isEnded = false;
-  #trailers: readonly Metadata[] = [];
+  #trailers: Metadata = [];
   #onAbort = ignore;
 
+  /** @param onClose called when the stream is over */
   constructor(
     stream: ServerHttp2Stream,
     headers: Http2Headers,
@@ -36,21 +71,38 @@ export class Http2Exchange implements HttpExchange {
     this.remoteAddress = remoteAddress;
     this.body = stream;
     this.#stream = stream;
+    this.#onClose = onClose;
+    this.#stream[EXCHANGE] = this;
     // A peer that is gone shows itself as 'close'; without a listener the error would be thrown.
     stream.on('error', ignore);
     // One for all: each listener of a stream costs a hundredth of its call.
-    stream.on('close', () => {
-      onClose(stream);
-      if (!this.#isEnded || stream.rstCode === constants.NGHTTP2_CANCEL) this.#onAbort();
-    });
+    stream.on('close', onClosed);
   }
 
-  start(status: number, headers: readonly Metadata[]): void {
+  /** The stream is over. */
+  closed(): void {
+    this.#onClose(this.#stream);
+    if (!this.#isEnded || this.#stream.rstCode === constants.NGHTTP2_CANCEL) this.#onAbort();
+  }
+
+  /** The body is out, and its trailers are due. */
+  sendTrailers(): void {
+    this.#stream.sendTrailers(gather(this.#trailers));
+    this.stopReading();
+  }
+
+  read(sink: BodySink): void {
+    this.sink = sink;
+    this.#stream.on('data', onData).on('end', onEnd);
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  start(status: number, headers: Metadata): void {
     if (this.#stream.destroyed || this.#stream.closed) return;
-    this.#stream.on('wantTrailers', () => {
-      this.#stream.sendTrailers(gather(this.#trailers));
-      this.#stopReading();
-    });
+    this.#stream.on('wantTrailers', onWantTrailers);
     this.#stream.respond(this.#head(status, headers), { waitForTrailers: true });
   }
 
@@ -59,18 +111,18 @@ export class Http2Exchange implements HttpExchange {
     return drained(this.#stream);
   }
 
-  end(trailers: readonly Metadata[] = [], last?: Uint8Array): void {
+  end(trailers: Metadata = [], last?: Uint8Array): void {
     this.#trailers = trailers;
     this.#isEnded = true;
     this.#stream.end(last);
   }
 
-  send(status: number, headers: readonly Metadata[], body: string | Uint8Array): void {
+  send(status: number, headers: Metadata, body: string | Uint8Array): void {
     if (this.#stream.destroyed || this.#stream.closed) return;
     const isEmpty = this.verb === 'HEAD' || body.length === 0;
     this.#stream.respond(this.#head(status, headers), { endStream: isEmpty });
     this.#isEnded = true;
-    this.#stream.once('finish', () => this.#stopReading());
+    this.#stream.on('finish', onFinish);
     if (!isEmpty) this.#stream.end(body);
   }
 
@@ -79,15 +131,12 @@ export class Http2Exchange implements HttpExchange {
   }
 
   /** In one list, which Node writes faster than an object. */
-  #head(status: number, headers: readonly Metadata[]): string[] {
-    const head = [':status', String(status)];
-    for (const [name, value] of headers) head.push(name, value);
-    for (const [name, value] of this.commonHeaders) head.push(name, value);
-    return head;
+  #head(status: number, headers: Metadata): string[] {
+    return [':status', String(status), ...headers, ...this.commonHeaders];
   }
 
   /** Tells a peer that is still sending that nobody reads any more, once the answer is out. */
-  #stopReading(): void {
+  stopReading(): void {
     if (this.#stream.readableEnded || this.#stream.endAfterHeaders) return;
     // A turn later: a reset drops a head or trailers that are still waiting to be written.
     setImmediate(() => {
@@ -99,9 +148,10 @@ export class Http2Exchange implements HttpExchange {
   }
 }
 
-function gather(headers: readonly Metadata[]): OutgoingHttpHeaders {
+function gather(headers: Metadata): OutgoingHttpHeaders {
   const gathered: OutgoingHttpHeaders = {};
-  for (const [name, value] of headers) {
+  for (let at = 0; at < headers.length; at += 2) {
+    const [name, value] = [headers[at] as string, headers[at + 1] as string];
     const before = gathered[name];
     gathered[name] = before === undefined ? value : [before, value].flat().map(String);
   }

@@ -9,7 +9,7 @@ import { type OpenApiInfo, openapi } from './openapi.ts';
 
 export interface Page {
   readonly status: number;
-  readonly headers: readonly Metadata[];
+  readonly headers: Metadata;
   readonly body: string | Uint8Array;
 }
 
@@ -55,7 +55,7 @@ export function metricsPages(
       '/metrics',
       async () => {
         const { contentType, text } = await read();
-        return { status: 200, headers: [['content-type', contentType]], body: text } as const;
+        return { status: 200, headers: ['content-type', contentType], body: text };
       },
     ],
   ]);
@@ -86,7 +86,7 @@ export function contractPages({ services, info, hasDocs }: ContractPagesOptions)
     routes.set(at, () => {
       // The body is read when it is asked for.
       const { headers, body } = resource;
-      return { status: 200, headers: Object.entries(headers), body };
+      return { status: 200, headers: Object.entries(headers).flat(), body };
     });
   }
   return routes;

@@ -6,7 +6,7 @@ import type { Call, CallHead, Exchange, Metadata } from '../../pipeline/call.ts'
 import type { Held } from '../../pipeline/request-memory.ts';
 import { oncePerError, statusOf } from '../../pipeline/status.ts';
 import { type BodyLimits, readBody } from '../body.ts';
-import type { HttpExchange } from '../http.ts';
+import { type HttpExchange, headerLines } from '../http.ts';
 import { COMPRESSED_BYTES_MIN, compress, takesGzip } from './compression.ts';
 import {
   FLAG_COMPRESSED,
@@ -22,9 +22,12 @@ import { readMessage } from './message-reader.ts';
 import { frameOf } from './message-writer.ts';
 
 const ENCODINGS = ['identity', 'gzip'];
+const ACCEPTED = ENCODINGS.join(',');
 
 /** Which flavour a content type names; undefined when it is neither. */
 export function flavourOf(contentType: string): 'grpc' | 'grpc-web' | undefined {
+  // What most send.
+  if (contentType === 'application/grpc') return 'grpc';
   const found = /^application\/grpc(-web)?(?:\+proto)?(?:;|$)/i.exec(contentType);
   if (found === null) return undefined;
   return found[1] === undefined ? 'grpc' : 'grpc-web';
@@ -42,20 +45,20 @@ function percentEncode(text: string): string {
   return encoded;
 }
 
-const OK: readonly Metadata[] = [['grpc-status', '0']];
+const OK: Metadata = ['grpc-status', '0'];
 
-const statusTrailers = oncePerError((error): readonly Metadata[] => {
+const statusTrailers = oncePerError((error): Metadata => {
   const status = statusOf(error);
   const details = Buffer.from(toBinary(StatusSchema, status)).toString('base64');
-  const trailers: Metadata[] = [
-    ['grpc-status', String(status.code)],
-    ['grpc-message', percentEncode(status.message)],
-    ['grpc-status-details-bin', details.replace(/=+$/, '')],
+  const trailers = [
+    ...['grpc-status', String(status.code)],
+    ...['grpc-message', percentEncode(status.message)],
+    ...['grpc-status-details-bin', details.replace(/=+$/, '')],
   ];
   const { retryAfterMs } = error;
   if (error.code === Code.RESOURCE_EXHAUSTED && retryAfterMs !== undefined) {
     // The only thing that makes the official clients try again after their limit.
-    trailers.push(['grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs))]);
+    trailers.push('grpc-retry-pushback-ms', String(Math.ceil(retryAfterMs)));
   }
   return trailers;
 });
@@ -84,21 +87,28 @@ export class GrpcExchange implements Exchange {
         : Math.min(limits.bodyBytesMax, limits.streamBodyBytesMax);
   }
 
-  async readOne(): Promise<Message> {
+  readOne(): Promise<Message> {
     const encoding = this.#encoding();
     const { requestMsMax } = this.#limits;
     // The limit is the message's, as it is in a stream.
     const limits = { requestMsMax, bodyBytesMax: this.#messageBytesMax + PREFIX_BYTES };
-    const body = await readBody(this.#http.body, limits, this.#held);
-    const isStream = this.#streamsAnswers();
+    const http = this.#http;
+    if (this.#streamsAnswers()) {
+      return readBody(http, limits, this.#held, (body) => this.#readForStream(body, encoding));
+    }
+    return readBody(http, limits, this.#held, (body) => this.#decodeOnly(body, encoding));
+  }
+
+  /** A stream may be open for days: nothing of its request is counted, nor kept but the message. */
+  async #readForStream(body: Buffer, encoding: string): Promise<Message> {
     // What a message has that nobody knows is a part of the bytes it came in, and those of more.
-    const own = isStream ? Buffer.from(body) : body;
-    const decoded = this.#decode(onlyFrame(own, this.#messageBytesMax), encoding);
-    // What is there is not waited for: each promise costs.
-    const message = decoded instanceof Promise ? await decoded : decoded;
-    // A stream may be open for days, and its one message is small; a unary call soon ends.
-    if (isStream) this.#held.set(0);
+    const message = await this.#decodeOnly(Buffer.from(body), encoding);
+    this.#held.set(0);
     return message;
+  }
+
+  #decodeOnly(body: Buffer, encoding: string): Message | Promise<Message> {
+    return this.#decode(onlyFrame(body, this.#messageBytesMax), encoding);
   }
 
   async *readAll(): AsyncIterable<Message> {
@@ -118,9 +128,8 @@ export class GrpcExchange implements Exchange {
 
   write(message: Message, call: Call): undefined | Promise<void> {
     const plain = frameOf(this.#method().output, message);
-    const data = plain.subarray(PREFIX_BYTES);
-    const packed =
-      data.length >= COMPRESSED_BYTES_MIN && this.#takesGzip() ? compress(data) : undefined;
+    const isLong = plain.length - PREFIX_BYTES >= COMPRESSED_BYTES_MIN;
+    const packed = isLong && this.#takesGzip() ? compress(plain.subarray(PREFIX_BYTES)) : undefined;
     this.#start(call, packed !== undefined);
     const framed = packed === undefined ? plain : frame(FLAG_COMPRESSED, packed);
     if (this.#streamsAnswers()) return this.#http.write(framed);
@@ -148,9 +157,8 @@ export class GrpcExchange implements Exchange {
     this.#http.onAbort(listener);
   }
 
-  #finishWeb(call: Call, trailers: readonly Metadata[]): void {
-    const lines = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-    const block = frame(FLAG_TRAILERS, Buffer.from(lines));
+  #finishWeb(call: Call, trailers: Metadata): void {
+    const block = frame(FLAG_TRAILERS, Buffer.from(headerLines(trailers)));
     if (this.#isStarted) {
       if (this.#last !== undefined) this.#http.write(this.#last);
       this.#http.end([], block);
@@ -195,11 +203,14 @@ export class GrpcExchange implements Exchange {
       : readMessage(input, data);
   }
 
-  #headers(call: Call): Metadata[] {
+  #headers(call: Call): string[] {
     return [
-      ['content-type', this.#isWeb ? 'application/grpc-web+proto' : 'application/grpc+proto'],
-      ['grpc-accept-encoding', ENCODINGS.join(',')],
-      ['x-request-id', call.requestId],
+      'content-type',
+      this.#isWeb ? 'application/grpc-web+proto' : 'application/grpc+proto',
+      'grpc-accept-encoding',
+      ACCEPTED,
+      'x-request-id',
+      call.requestId,
       ...call.quotaHeaders,
       ...call.responseHeaders,
     ];
@@ -211,7 +222,7 @@ export class GrpcExchange implements Exchange {
     this.#isStarted = true;
     const headers = this.#headers(call);
     if (isCompressed || (this.#streamsAnswers() && this.#takesGzip())) {
-      headers.push(['grpc-encoding', 'gzip']);
+      headers.push('grpc-encoding', 'gzip');
     }
     this.#http.start(200, headers);
   }

@@ -17,7 +17,7 @@ export class RestExchange implements Exchange {
   readonly #http: HttpExchange;
   readonly #limits: BodyLimits;
   readonly #match: Match | undefined;
-  readonly #errorHeaders: readonly Metadata[];
+  readonly #errorHeaders: Metadata;
   readonly #held: Held;
   #answer = '';
 
@@ -26,7 +26,7 @@ export class RestExchange implements Exchange {
     head: CallHead,
     limits: BodyLimits,
     match: Match | undefined,
-    errorHeaders: readonly Metadata[] = [],
+    errorHeaders: Metadata = [],
   ) {
     this.head = head;
     this.#http = http;
@@ -36,11 +36,15 @@ export class RestExchange implements Exchange {
     this.#held = limits.memory.open(head.remoteAddress);
   }
 
-  async readOne(): Promise<Message> {
-    if (this.#match === undefined) throw new Error('a refused route has no request');
-    const body = await readBody(this.#http.body, this.#limits, this.#held);
-    const at = this.#http.target.indexOf('?');
-    return readRequest(this.#match, at === -1 ? '' : this.#http.target.slice(at + 1), body);
+  readOne(): Promise<Message> {
+    const match = this.#match;
+    if (match === undefined) throw new Error('a refused route has no request');
+    const { target } = this.#http;
+    const at = target.indexOf('?');
+    const query = at === -1 ? '' : target.slice(at + 1);
+    return readBody(this.#http, this.#limits, this.#held, (body) =>
+      readRequest(match, query, body),
+    );
   }
 
   readAll(): AsyncIterable<Message> {
@@ -59,7 +63,7 @@ export class RestExchange implements Exchange {
 
   finish(call: Call, error: AppError | undefined): void {
     this.#held.release();
-    const common: Metadata[] = [...JSON_HEADERS, ['x-request-id', call.requestId]];
+    const common = [...JSON_HEADERS, 'x-request-id', call.requestId];
     common.push(...call.quotaHeaders, ...call.responseHeaders, ...call.responseTrailers);
     if (error === undefined) {
       this.#http.send(200, common, this.#answer);
@@ -75,9 +79,9 @@ export class RestExchange implements Exchange {
 }
 
 /** When to try again, where that makes sense. */
-export function retryHeaders({ retryAfterMs }: AppError): Metadata[] {
+export function retryHeaders({ retryAfterMs }: AppError): Metadata {
   if (retryAfterMs === undefined) return [];
-  return [['retry-after', String(Math.ceil(retryAfterMs / 1000))]];
+  return ['retry-after', String(Math.ceil(retryAfterMs / 1000))];
 }
 
 /** The body of every error. */

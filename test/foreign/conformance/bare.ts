@@ -9,7 +9,7 @@ import { ErrorInfoSchema } from '../../../src/gen/google/rpc/error_details_pb.js
 import { StatusSchema } from '../../../src/gen/google/rpc/status_pb.js';
 import type { Metadata } from '../../../src/pipeline/call.ts';
 import { FLAG_TRAILERS, frame } from '../../../src/transport/grpc/frames.ts';
-import type { HttpExchange } from '../../../src/transport/http.ts';
+import { type HttpExchange, headerLines } from '../../../src/transport/http.ts';
 
 const DETAILS = 'grpc-status-details-bin';
 const PREFIX_BYTES = 5;
@@ -20,23 +20,26 @@ function isOurs(details: string): boolean {
   return status.details.some((detail) => anyUnpack(detail, ErrorInfoSchema)?.domain === 'propusk');
 }
 
-function without(headers: readonly Metadata[]): Metadata[] {
-  return headers.flatMap(([name, value]): Metadata[] => {
-    if (name === DETAILS && isOurs(value)) return [];
-    return [[name, name === 'content-type' && value === 'application/json' ? 'text/json' : value]];
-  });
+function without(headers: Metadata): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    const [name, value] = [headers[at] as string, headers[at + 1] as string];
+    if (name === DETAILS && isOurs(value)) continue;
+    const isJson = name === 'content-type' && value === 'application/json';
+    kept.push(name, isJson ? 'text/json' : value);
+  }
+  return kept;
 }
 
 /** The same part of a body; one that is a frame of trailers, without ours. */
 function bareChunk(chunk: Uint8Array): Uint8Array {
   if (chunk[0] !== FLAG_TRAILERS) return chunk;
   const lines = Buffer.from(chunk.subarray(PREFIX_BYTES)).toString().split('\r\n').slice(0, -1);
-  const trailers = lines.map((line): Metadata => {
+  const trailers = lines.flatMap((line) => {
     const at = line.indexOf(': ');
     return [line.slice(0, at), line.slice(at + 2)];
   });
-  const kept = without(trailers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return frame(FLAG_TRAILERS, Buffer.from(kept.join('')));
+  return frame(FLAG_TRAILERS, Buffer.from(headerLines(without(trailers))));
 }
 
 /** The same exchange, whose answers carry the suite's own details alone. */

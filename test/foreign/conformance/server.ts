@@ -60,8 +60,8 @@ function answer(method: string, data: Uint8Array | undefined, info?: Suite): Sui
   return create(messageNamed(`${method}Response`), { payload } as Suite);
 }
 
-function flat(headers: Suite[]): Metadata[] {
-  return headers.flatMap(({ name, value }) => value.map((each: string) => [name, each]));
+function flat(headers: Suite[]): Metadata {
+  return headers.flatMap(({ name, value }) => value.flatMap((each: string) => [name, each]));
 }
 
 function errorOf(error: Suite, info?: Suite): StatusError {

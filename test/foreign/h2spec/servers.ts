@@ -11,7 +11,7 @@ import { defaultLimits, transportAlone } from '../transport-alone.ts';
 export const TARGET = '/page';
 const PAGE = {
   status: 200,
-  headers: [['content-type', 'text/plain'] as [string, string]],
+  headers: ['content-type', 'text/plain'],
   body: 'x'.repeat(500),
 };
 /**

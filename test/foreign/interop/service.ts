@@ -56,8 +56,8 @@ function zeros(size: number): Payload {
 
 function echoMetadata({ head, responseHeaders, responseTrailers }: Call): void {
   const { [ECHOED_HEADER]: header, [ECHOED_TRAILER]: trailer } = head.headers;
-  if (header !== undefined) responseHeaders.push([ECHOED_HEADER, String(header)]);
-  if (trailer !== undefined) responseTrailers.push([ECHOED_TRAILER, String(trailer)]);
+  if (header !== undefined) responseHeaders.push(ECHOED_HEADER, String(header));
+  if (trailer !== undefined) responseTrailers.push(ECHOED_TRAILER, String(trailer));
 }
 
 /** Ends the call with the status that the request asks for, if it does. */
