@@ -122,12 +122,15 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
     // Those who watch the health hear of it before their streams end.
     await new Promise(setImmediate);
     for (const each of pipelines) each.drain();
-    await listener.drain();
-    const idle = Promise.all(pipelines.map((each) => each.idle()));
-    await Promise.race([idle, sleep(config.drainMsMax)]);
-    await listener.closed(config.drainNoticeMs);
-    // Last, so that the figures of the drain can be read.
-    await internal?.closed(0);
+    const late = sleep(config.drainNoticeMs + config.drainMsMax);
+    const end = async (one: Listener) => {
+      await one.drain();
+      await Promise.race([Promise.all(pipelines.map((each) => each.idle())), late]);
+      await one.closed(config.drainNoticeMs);
+    };
+    await end(listener);
+    // Last, so that the figures of the drain can be read. Backends that ask there lose no call either.
+    if (internal !== undefined) await end(internal);
     await contract.close();
     await store.close();
   };

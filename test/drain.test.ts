@@ -25,7 +25,7 @@ import {
   pseudo,
 } from './http2-frames.ts';
 import { talk } from './raw.ts';
-import { type InChild, startDev, startHere } from './start.ts';
+import { type InChild, startDev, startHere, startServe } from './start.ts';
 import { until } from './wait.ts';
 
 const SESSIONS = '/v1/sessions';
@@ -224,6 +224,26 @@ test('a call that crosses the notice of HTTP/2 on its way is answered', async ()
     const data = frames.find((frame) => frame.type === FrameType.DATA && frame.stream === stream);
     assert.match(data?.payload.toString() ?? '', /"token"/, `stream ${stream}`);
   }
+});
+
+test('a call that crosses the notice of the internal port is answered as well', async () => {
+  const server = await startServe(`--drain-notice-ms=${NOTICE_MS}`);
+  const socket = net.connect({ port: server.internalPort ?? 0, host: '127.0.0.1' });
+  const settings = frameOf(FrameType.SETTINGS, 0, 0);
+  socket.write(Buffer.concat([PREFACE, settings, frameOf(FrameType.SETTINGS, 1, 0)]));
+  let bytes = Buffer.alloc(0);
+  const heard = (wanted: number) => framesIn(bytes).filter(({ type }) => type === wanted);
+  socket.on('data', (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk]);
+  });
+  const isAcknowledged = () => heard(FrameType.SETTINGS).some(({ flags }) => flags === 1);
+  await until('a connection', isAcknowledged);
+  const stopped = server.stop();
+  await until('the notice', () => heard(FrameType.GOAWAY).length > 0);
+  socket.write(headersOf(1, pseudo('GET', '/readyz')));
+  await stopped;
+  const [answer] = heard(FrameType.DATA);
+  assert.match(answer?.payload.toString() ?? '', /stopping/);
 });
 
 test('readiness says that it stops while it can still be asked', async () => {

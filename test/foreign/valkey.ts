@@ -15,16 +15,27 @@ function program(): string {
   return tool(isThere ? 'valkey-server' : 'redis-server');
 }
 
-/** A port that nobody has at the moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below those that the system gives to connections and to whoever asks for any. */
+const PORTS = { first: 20_000, count: 12_000 };
+/** Goes on from one to the next, so that this process is never given the same twice. */
+let portsGiven = Math.floor(Math.random() * PORTS.count);
+
+/**
+ * A port that nobody has at the moment. Who lets go of it, to be started on it again, finds it free: the
+ * system gives it to no connection meanwhile, not even to one that calls there.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = PORTS.first + (portsGiven++ % PORTS.count);
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
     });
-  });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 export class ValkeyServer implements AsyncDisposable {
