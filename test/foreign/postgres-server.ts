@@ -1,6 +1,6 @@
 /** A PostgreSQL server: started for a test on a port and in a folder of its own, stopped with it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { atExit, temporaryFolder } from '../start.ts';
@@ -95,6 +95,21 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** Has all of its processes hang, as a machine that stands still would. */
+  hang(): void {
+    const pid = this.#pid();
+    // It first, so that it begins no other meanwhile, and forgets none that ends.
+    process.kill(pid, 'SIGSTOP');
+    for (const child of childrenOf(pid)) process.kill(child, 'SIGSTOP');
+  }
+
+  /** Has them go on. */
+  goOn(): void {
+    const pid = this.#pid();
+    for (const child of childrenOf(pid)) process.kill(child, 'SIGCONT');
+    process.kill(pid, 'SIGCONT');
+  }
+
   /** Ends it in order, as soon as the transactions under way are undone. */
   stop(): Promise<void> {
     return this.#end('SIGINT');
@@ -107,6 +122,12 @@ export class PostgresServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.kill();
+  }
+
+  #pid(): number {
+    const child = this.#child;
+    if (child?.pid === undefined || isOver(child)) throw new Error('PostgreSQL does not run');
+    return child.pid;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -123,6 +144,15 @@ export class PostgresServer implements AsyncDisposable {
       () => false,
     );
   }
+}
+
+/** The processes that a process has begun, and that live. */
+function childrenOf(parent: number): number[] {
+  const tasks = `/proc/${parent}/task`;
+  const listed = readdirSync(tasks).map((task) =>
+    readFileSync(`${tasks}/${task}/children`, 'utf8'),
+  );
+  return listed.join('').split(' ').filter(Boolean).map(Number);
 }
 
 function isOver(child: ChildProcess | undefined): boolean {
