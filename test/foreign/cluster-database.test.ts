@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
-import { failureOf } from '../clients/client.ts';
+import { type Client, failureOf } from '../clients/client.ts';
 import { claimsOf } from '../steps.ts';
 import { until } from '../wait.ts';
 import { Cluster, type ClusterNode, STALENESS_MS_MAX } from './cluster.ts';
-import { type ClusterLoad, underLoad } from './cluster-load.ts';
+import { underLoad } from './cluster-load.ts';
 import { type Commit, FEED, type PostgresProxy } from './postgres-proxy.ts';
 
 const AWAY_MS = 10_000;
@@ -47,61 +47,62 @@ function proxies(): PostgresProxy[] {
   });
 }
 
-/** Has the database be away for a while, during which no node may say yes. */
-async function away(
-  { books }: ClusterLoad,
-  begin: () => unknown,
-  end: () => unknown,
-  isRight: (code: number) => boolean,
-): Promise<void> {
-  const [key] = await cluster.newKeys(1);
-  const tokens = await Promise.all(
-    cluster.nodes.map(({ outside }) => outside.auth(key?.secret ?? '')),
-  );
-  await begin();
-  const beganAtMs = performance.now();
-  books.unknownFromMs = beganAtMs + STALENESS_MS_MAX;
-  const retries = books.retries;
-  await sleep(STALENESS_MS_MAX);
-  const asked = cluster.nodes.map(async ({ outside }, i) => {
-    const askedAtMs = performance.now();
-    const { code, message } = await failureOf(outside.tokenDetails(tokens[i] ?? ''));
-    assert.ok(isRight(code), `${code} ${message}`);
-    assert.ok(performance.now() - askedAtMs < DEADLINE_MS_MAX + LATE_MS_MAX);
-  });
-  await Promise.all(asked);
-  await sleep(AWAY_MS - (performance.now() - beganAtMs));
-  assert.ok(books.retries > retries, 'the load was refused as well');
-  books.unknownFromMs = Number.POSITIVE_INFINITY;
-  await end();
+/** How the database may be away, and the codes that calls meanwhile may end with. */
+interface Away {
+  readonly what: string;
+  readonly begin: () => unknown;
+  readonly end: () => unknown;
+  readonly codes: readonly number[];
 }
 
-test('PostgreSQL hangs for 10 s: no stale yes, nothing is lost', async (t) => {
-  const { postgres } = cluster;
-  // One that waited until its deadline may as well be answered that.
-  const isRight = (code: number) => code === UNAVAILABLE || code === DEADLINE_EXCEEDED;
-  const fault = (load: ClusterLoad) =>
-    away(
-      load,
-      () => postgres.hang(),
-      () => postgres.goOn(),
-      isRight,
-    );
-  await underLoad(t, cluster, fault);
-});
+const AWAYS: readonly Away[] = [
+  {
+    what: 'hangs for 10 s',
+    begin: () => cluster.postgres.hang(),
+    end: () => cluster.postgres.goOn(),
+    // One that waited until its deadline is told that.
+    codes: [UNAVAILABLE, DEADLINE_EXCEEDED],
+  },
+  {
+    what: 'is killed with -9, and started after 10 s',
+    begin: () => cluster.postgres.kill(),
+    end: () => cluster.postgres.startAgain(),
+    codes: [UNAVAILABLE],
+  },
+];
 
-test('PostgreSQL is killed, and started after 10 s: no stale yes, nothing is lost', async (t) => {
-  const { postgres } = cluster;
-  const isRight = (code: number) => code === UNAVAILABLE;
-  const fault = (load: ClusterLoad) =>
-    away(
-      load,
-      () => postgres.kill(),
-      () => postgres.startAgain(),
-      isRight,
-    );
-  await underLoad(t, cluster, fault);
-});
+for (const { what, begin, end, codes } of AWAYS) {
+  test(`PostgreSQL ${what}: no stale yes, and nothing is lost`, async (t) => {
+    const [key] = await cluster.newKeys(1);
+    const signIn = ({ outside }: ClusterNode) => outside.auth(key?.secret ?? '');
+    const tokens = await Promise.all(cluster.nodes.map(signIn));
+    await underLoad(t, cluster, async ({ books }) => {
+      const { retries } = books;
+      await begin();
+      const beganAtMs = performance.now();
+      try {
+        books.unknownFromMs = beganAtMs + STALENESS_MS_MAX;
+        await sleep(STALENESS_MS_MAX);
+        const asked = cluster.nodes.map(({ outside }, i) => refused(outside, tokens[i] ?? ''));
+        for (const { code, ms } of await Promise.all(asked)) {
+          assert.ok(codes.includes(code), `code ${code}`);
+          assert.ok(ms < DEADLINE_MS_MAX + LATE_MS_MAX, `${ms} ms`);
+        }
+        await sleep(AWAY_MS - (performance.now() - beganAtMs));
+        assert.ok(books.retries > retries, 'the load was refused as well');
+      } finally {
+        books.unknownFromMs = Number.POSITIVE_INFINITY;
+        await end();
+      }
+    });
+  });
+}
+
+async function refused(client: Client, token: string): Promise<{ code: number; ms: number }> {
+  const beganAtMs = performance.now();
+  const { code } = await failureOf(client.tokenDetails(token));
+  return { code, ms: performance.now() - beganAtMs };
+}
 
 test('connections are lost at COMMIT: what was answered is there, once', async (t) => {
   const fate = (): Commit => {

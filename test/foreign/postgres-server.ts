@@ -34,6 +34,8 @@ export class PostgresServer implements AsyncDisposable {
   readonly url: string;
   readonly #folder: string;
   #child: ChildProcess | undefined;
+  /** Its processes, while they hang. */
+  #hung: number[] = [];
 
   private constructor(port: number, folder: string) {
     this.port = port;
@@ -95,19 +97,26 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
-  /** Has all of its processes hang, as a machine that stands still would. */
+  /** Has all of its processes hang, as a machine that stands still would, until `goOn`. */
   hang(): void {
-    const pid = this.#pid();
+    const pid = this.#child?.pid;
+    if (pid === undefined || isOver(this.#child)) throw new Error('PostgreSQL does not run');
     // It first, so that it begins no other meanwhile, and forgets none that ends.
     process.kill(pid, 'SIGSTOP');
-    for (const child of childrenOf(pid)) process.kill(child, 'SIGSTOP');
+    this.#hung = [...childrenOf(pid), pid];
+    for (const child of this.#hung) process.kill(child, 'SIGSTOP');
+    atExit.push(() => this.goOn());
   }
 
-  /** Has them go on. */
+  /** Nothing happens where none hang. */
   goOn(): void {
-    const pid = this.#pid();
-    for (const child of childrenOf(pid)) process.kill(child, 'SIGCONT');
-    process.kill(pid, 'SIGCONT');
+    for (const pid of this.#hung.splice(0)) {
+      try {
+        process.kill(pid, 'SIGCONT');
+      } catch {
+        // It has been killed meanwhile.
+      }
+    }
   }
 
   /** Ends it in order, as soon as the transactions under way are undone. */
@@ -124,17 +133,13 @@ export class PostgresServer implements AsyncDisposable {
     return this.kill();
   }
 
-  #pid(): number {
-    const child = this.#child;
-    if (child?.pid === undefined || isOver(child)) throw new Error('PostgreSQL does not run');
-    return child.pid;
-  }
-
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined || isOver(child)) return;
     const gone = new Promise((resolve) => child.once('close', resolve));
     child.kill(signal);
+    // What hangs does not see that it is to end.
+    this.goOn();
     await gone;
   }
 
