@@ -245,18 +245,15 @@ export async function underLoad(
   cluster: Cluster,
   act: (load: ClusterLoad) => Promise<unknown>,
 ): Promise<Books> {
-  const load = await ClusterLoad.start(cluster);
-  try {
-    await load.goesOn();
-    await act(load);
-    await cluster.allServe();
-    await load.goesOn();
-  } finally {
-    await load.end();
-  }
-  t.diagnostic(load.books.told);
-  await load.books.verify(cluster);
-  return load.books;
+  await using load = await ClusterLoad.start(cluster);
+  await load.goesOn();
+  await act(load);
+  await cluster.allServe();
+  await load.goesOn();
+  const books = await load.end();
+  t.diagnostic(books.told);
+  await books.verify(cluster);
+  return books;
 }
 
 async function send<M extends DescMethodUnary>(
