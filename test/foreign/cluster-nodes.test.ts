@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WINDOW_MS } from '../../src/domain/quota.ts';
 import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
 import { CallFailure } from '../clients/client.ts';
-import { LIMIT_ORDER, METHODS } from '../orders.ts';
+import { Trader } from '../orders.ts';
 import { unique } from '../start.ts';
 import { claimsOf } from '../steps.ts';
 import { until } from '../wait.ts';
@@ -120,17 +120,15 @@ test('a node is killed with -9: what it answered is there, others go on, and it 
   const [killed, ...others] = cluster.nodes as [ClusterNode, ...ClusterNode[]];
   const keys = await cluster.newKeys(CALLERS);
   await underLoad(t, cluster, async (load) => {
-    const answered: { token: string; accountId: string; orders: Map<string, string> }[] = [];
+    const answered: { trader: Trader; orders: Map<string, string> }[] = [];
     const call = async ({ secret, accountId }: ClusterKey) => {
       for (;;) {
-        const token = await killed.outside.auth(secret);
-        const session = { token, accountId, orders: new Map<string, string>() };
-        answered.push(session);
+        const trader = await Trader.signIn(killed.outside, secret, accountId);
+        const orders = new Map<string, string>();
+        answered.push({ trader, orders });
         const clientOrderId = unique();
-        const order = { ...LIMIT_ORDER, accountId, clientOrderId };
-        const options = { metadata: { authorization: token } };
-        const { message } = await killed.outside.call(METHODS.placeOrder, order, options);
-        session.orders.set(clientOrderId, message.orderId);
+        const { orderId } = await trader.place({ clientOrderId });
+        orders.set(clientOrderId, orderId);
       }
     };
     const calls = keys.map((key) => codeOf(call(key)));
@@ -141,20 +139,18 @@ test('a node is killed with -9: what it answered is there, others go on, and it 
       keys.map(() => UNAVAILABLE),
     );
     const [downAtMs, goesOn] = [performance.now(), load.goesOn()];
-    let orders = 0;
-    for (const [i, session] of answered.entries()) {
+    let found = 0;
+    for (const [i, { trader, orders }] of answered.entries()) {
       const { outside } = others[i % others.length] as ClusterNode;
-      assert.equal(await codeOf(outside.tokenDetails(session.token)), 0);
-      const options = { metadata: { authorization: session.token } };
-      for (const [clientOrderId, orderId] of session.orders) {
-        const asked = { accountId: session.accountId, orderId };
-        const { message } = await outside.call(METHODS.getOrder, asked, options);
-        assert.equal(message.order?.clientOrderId, clientOrderId);
-        orders += 1;
+      assert.equal(await codeOf(outside.tokenDetails(trader.token)), 0);
+      for (const [clientOrderId, orderId] of orders) {
+        const { order } = await trader.over(outside).get(orderId);
+        assert.equal(order?.clientOrderId, clientOrderId);
+        found += 1;
       }
     }
-    assert.ok(orders >= CALLERS);
-    t.diagnostic(`answered before it was killed: ${answered.length} sessions, ${orders} orders`);
+    assert.ok(found >= CALLERS);
+    t.diagnostic(`answered before it was killed: ${answered.length} sessions, ${found} orders`);
     await goesOn;
     await sleep(DOWN_MS - (performance.now() - downAtMs));
     await killed.start();
