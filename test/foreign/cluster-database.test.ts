@@ -5,9 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
 import { type Client, failureOf } from '../clients/client.ts';
-import { claimsOf } from '../steps.ts';
 import { until } from '../wait.ts';
 import { Cluster, type ClusterNode, STALENESS_MS_MAX } from './cluster.ts';
 import { underLoad } from './cluster-load.ts';
@@ -150,9 +148,7 @@ test('a node that hears of nothing asks the database per call, and believes itse
     await sleep(STALENESS_MS_MAX);
     const before = await deaf.figures();
     for (const token of tokens) {
-      const options = { metadata: { authorization: cluster.operator } };
-      const id = claimsOf(token).jti;
-      await other.inside.call(SessionService.method.revokeSession, { id }, options);
+      await cluster.endSession(other, token);
       // At once: who asks the database is never behind.
       const { code } = await failureOf(deaf.outside.tokenDetails(token));
       assert.equal(code, UNAUTHENTICATED);

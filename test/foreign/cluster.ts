@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import type { ApiKey } from '../../src/domain/model.ts';
+import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
 import { openPostgres } from '../../src/store/postgres/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { putOperator, SERVE_KEY } from '../administration.ts';
 import { GrpcClient } from '../clients/grpc.ts';
 import { figuresAt } from '../figures.ts';
 import { SERVE_MASTER_KEY, type ServeInChild, startServeApart, unique } from '../start.ts';
-import { putAccounts, putKey, writeKey } from '../steps.ts';
+import { claimsOf, putAccounts, putKey, writeKey } from '../steps.ts';
 import { until } from '../wait.ts';
 import { PostgresProxy } from './postgres-proxy.ts';
 import { PostgresServer } from './postgres-server.ts';
@@ -218,6 +219,12 @@ export class Cluster implements AsyncDisposable {
     assert.ok(node);
     assert.equal(await node.stop('SIGTERM'), 0, node.output.stderr);
     await node.start();
+  }
+
+  /** Has a node end the session of a token. */
+  async endSession({ inside }: ClusterNode, token: string): Promise<void> {
+    const options = { metadata: { authorization: this.operator } };
+    await inside.call(SessionService.method.revokeSession, { id: claimsOf(token).jti }, options);
   }
 
   /** Resolves when each node signs in and tells of tokens, whatever happened to it before. */
