@@ -35,6 +35,11 @@ export class Books {
   readonly failures: string[] = [];
   /** Answers that went against a promise. */
   readonly broken: string[] = [];
+  /**
+   * Set while the database is away: no call that begins later than this, in milliseconds of the monotonic
+   * clock, may be answered by a yes, for nobody can know.
+   */
+  unknownFromMs = Number.POSITIVE_INFINITY;
 
   count(kind: string): void {
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
@@ -42,6 +47,9 @@ export class Books {
 
   /** A node has accepted the token. @param beganAtMs when it was asked */
   accepted(session: Session, node: ClusterNode, beganAtMs: number): void {
+    if (beganAtMs > this.unknownFromMs) {
+      this.broken.push(`${session.jti}: accepted by ${node.port}, which cannot know`);
+    }
     const { answeredAtMs = Number.POSITIVE_INFINITY, by, refusedAtMs } = session.end ?? OPEN;
     const boundMs = answeredAtMs + (node === by ? 0 : STALENESS_MS_MAX);
     if (beganAtMs > boundMs) {
@@ -117,7 +125,7 @@ export class Books {
 }
 
 /** What a load does; none of it may have stood still. */
-const KINDS = ['sign-ins', 'good tokens', 'ended tokens', 'ends', 'orders'] as const;
+export const KINDS = ['sign-ins', 'good tokens', 'ended tokens', 'ends', 'orders'] as const;
 
 /** Nobody has ended it. */
 const OPEN: End = { refusedAtMs: new Map() };

@@ -3,6 +3,7 @@
  * and keys, and place orders. What is UNAVAILABLE they try again; what they are told is in the books.
  */
 import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { AuthService } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
@@ -13,8 +14,9 @@ import { CallFailure, type Client } from '../clients/client.ts';
 import { LIMIT_ORDER, METHODS } from '../orders.ts';
 import { unique } from '../start.ts';
 import { claimsOf } from '../steps.ts';
-import type { Cluster, ClusterKey, ClusterNode } from './cluster.ts';
-import { Books, type Session } from './cluster-books.ts';
+import { until } from '../wait.ts';
+import { ATTEMPT_MS_MAX, type Cluster, type ClusterKey, type ClusterNode } from './cluster.ts';
+import { Books, KINDS, type Session } from './cluster-books.ts';
 
 /** How many do the same, and how long each rests after a call: some 110 calls a second in all. */
 const CALLERS = {
@@ -26,8 +28,6 @@ const CALLERS = {
   order: { count: 2, restMs: 600 },
 };
 type Caller = keyof typeof CALLERS;
-/** An attempt that is not answered by then is made again elsewhere: nodes may stand still. */
-const ATTEMPT_MS_MAX = 3_000;
 /** Between two attempts; growing, and scattered. */
 const BACKOFF_MS = { first: 50, most: 500 };
 /** By then some attempt was to be answered, whatever fault a test makes. */
@@ -84,6 +84,17 @@ export class ClusterLoad implements AsyncDisposable {
     repeat('endKey', () => load.#endKey());
     repeat('order', (caller) => load.#order(traders[caller]));
     return load;
+  }
+
+  /** Resolves when calls of each kind were answered so many times from now on. */
+  async goesOn(times = 5): Promise<void> {
+    const before = { ...this.books.counts };
+    const grown = (kind: string) => (this.books.counts[kind] ?? 0) - (before[kind] ?? 0);
+    await until(
+      'calls of each kind',
+      () => KINDS.every((kind) => grown(kind) >= times),
+      CALL_MS_MAX,
+    );
   }
 
   /** Resolves with the books when all calls under way are answered. */
@@ -223,6 +234,26 @@ export class ClusterLoad implements AsyncDisposable {
       send(outside, METHODS.getOrder, { accountId, orderId }, token),
     );
   }
+}
+
+/**
+ * Does something to a cluster under load, then sees that all nodes serve again by themselves, that the
+ * calls go on, and that nothing which was answered is lost.
+ */
+export async function underLoad(
+  t: TestContext,
+  cluster: Cluster,
+  act: (load: ClusterLoad) => Promise<unknown>,
+): Promise<Books> {
+  await using load = await ClusterLoad.start(cluster);
+  await load.goesOn();
+  await act(load);
+  await cluster.allServe();
+  await load.goesOn();
+  const books = await load.end();
+  t.diagnostic(books.told);
+  await books.verify(cluster);
+  return books;
 }
 
 async function send<M extends DescMethodUnary>(

@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import type { ApiKey } from '../../src/domain/model.ts';
+import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
 import { openPostgres } from '../../src/store/postgres/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { putOperator, SERVE_KEY } from '../administration.ts';
 import { GrpcClient } from '../clients/grpc.ts';
 import { figuresAt } from '../figures.ts';
 import { SERVE_MASTER_KEY, type ServeInChild, startServeApart, unique } from '../start.ts';
-import { putAccounts, putKey, writeKey } from '../steps.ts';
+import { claimsOf, putAccounts, putKey, writeKey } from '../steps.ts';
 import { until } from '../wait.ts';
 import { PostgresProxy } from './postgres-proxy.ts';
 import { PostgresServer } from './postgres-server.ts';
@@ -18,6 +19,8 @@ import { freePort, ValkeyServer } from './valkey.ts';
 
 /** What a node may hold for true without having heard of the others, in milliseconds; the default. */
 export const STALENESS_MS_MAX = 1_000;
+/** An attempt that is not answered by then is made again: nodes may stand still. */
+export const ATTEMPT_MS_MAX = 3_000;
 /** How long nodes may take to see each other, on a machine that does more than this. */
 const SEEN_MS_MAX = 60_000;
 /** More than any test asks for, of each method that one calls. */
@@ -216,6 +219,24 @@ export class Cluster implements AsyncDisposable {
     assert.ok(node);
     assert.equal(await node.stop('SIGTERM'), 0, node.output.stderr);
     await node.start();
+  }
+
+  /** Has a node end the session of a token. */
+  async endSession({ inside }: ClusterNode, token: string): Promise<void> {
+    const options = { metadata: { authorization: this.operator } };
+    await inside.call(SessionService.method.revokeSession, { id: claimsOf(token).jti }, options);
+  }
+
+  /** Resolves when each node signs in and tells of tokens, whatever happened to it before. */
+  async allServe(): Promise<void> {
+    const [key] = await this.newKeys(1);
+    const serves = async ({ outside }: ClusterNode) => {
+      const options = { timeoutMs: ATTEMPT_MS_MAX };
+      await outside.tokenDetails(await outside.auth(key?.secret ?? '', '', options), options);
+      return true;
+    };
+    const allDo = () => Promise.all(this.nodes.map(serves)).catch(() => false as const);
+    await until('nodes that serve', allDo, SEEN_MS_MAX);
   }
 
   /** A figure of each node. */

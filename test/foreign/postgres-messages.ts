@@ -5,7 +5,9 @@ export interface ClientMessage {
   readonly raw: Buffer;
   /** Parameters of the connection, in its first message alone. */
   readonly startup?: Readonly<Record<string, string>>;
-  /** Whether the server commits when it has it. */
+  /** What the server does when it has it, where it does something. */
+  readonly sql?: string;
+  /** Whether it commits then. */
   readonly isCommit: boolean;
 }
 
@@ -46,15 +48,17 @@ export class PostgresMessages {
     const [first = '', second = ''] = raw.subarray(5).toString('latin1').split('\0');
     switch (String.fromCharCode(raw[0] ?? 0)) {
       case 'Q':
-        return { raw, isCommit: isCommit(first) };
+        return { raw, sql: first, isCommit: isCommit(first) };
       case 'P':
         this.#texts.set(first, second);
         break;
       case 'B':
         this.#portals.set(first, this.#texts.get(second) ?? '');
         break;
-      case 'E':
-        return { raw, isCommit: isCommit(this.#portals.get(first) ?? '') };
+      case 'E': {
+        const sql = this.#portals.get(first) ?? '';
+        return { raw, sql, isCommit: isCommit(sql) };
+      }
       default:
     }
     return { raw, isCommit: false };

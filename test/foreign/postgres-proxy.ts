@@ -21,6 +21,8 @@ interface Connection {
   purpose: string;
   /** The server has taken it. */
   isOpen: boolean;
+  /** Nothing is heard of it any more, since it asked for what hangs. */
+  isHung: boolean;
 }
 
 export class PostgresProxy implements AsyncDisposable {
@@ -32,6 +34,7 @@ export class PostgresProxy implements AsyncDisposable {
   readonly #connections = new Set<Connection>();
   #refused: (purpose: string) => boolean = () => false;
   #hung: (purpose: string) => boolean = () => false;
+  #hungAt: (sql: string) => boolean = () => false;
   #fateOfCommit: () => Commit = () => 'pass';
 
   private constructor(listener: net.Server, target: number) {
@@ -65,10 +68,16 @@ export class PostgresProxy implements AsyncDisposable {
     this.#hung = isHung;
   }
 
+  /** Hears nothing of a connection any more from when it asks for such a statement, whatever it is for. */
+  hangAt(isHung: (sql: string) => boolean): void {
+    this.#hungAt = isHung;
+  }
+
   /** Lets all new connections through again; those that hang are cut. */
   allow(): void {
-    for (const each of this.#connections) if (this.#hung(each.purpose)) cut(each);
+    for (const each of this.#connections) if (this.#hangs(each)) cut(each);
     this.#hung = () => false;
+    this.#hungAt = () => false;
     this.#refused = () => false;
   }
 
@@ -79,7 +88,7 @@ export class PostgresProxy implements AsyncDisposable {
 
   #take(client: net.Socket): void {
     const server = net.connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
-    const connection: Connection = { client, server, purpose: '', isOpen: false };
+    const connection: Connection = { client, server, purpose: '', isOpen: false, isHung: false };
     server.on('connect', () => {
       connection.isOpen = true;
     });
@@ -100,7 +109,7 @@ export class PostgresProxy implements AsyncDisposable {
     const messages = new PostgresMessages();
     client.on('data', (bytes: Buffer) => this.#forward(connection, messages, bytes));
     server.on('data', (bytes) => {
-      if (!this.#hung(connection.purpose)) client.write(bytes);
+      if (!this.#hangs(connection)) client.write(bytes);
     });
   }
 
@@ -108,11 +117,16 @@ export class PostgresProxy implements AsyncDisposable {
     for (const message of messages.take(bytes)) if (!this.#pass(connection, message)) return;
   }
 
+  #hangs({ purpose, isHung }: Connection): boolean {
+    return isHung || this.#hung(purpose);
+  }
+
   /** False: the connection is over. */
-  #pass(connection: Connection, { raw, startup, isCommit }: ClientMessage): boolean {
+  #pass(connection: Connection, { raw, startup, sql, isCommit }: ClientMessage): boolean {
     if (startup !== undefined) connection.purpose = startup.application_name ?? '';
+    if (sql !== undefined && this.#hungAt(sql)) connection.isHung = true;
+    if (this.#hangs(connection)) return true;
     const { client, server, purpose } = connection;
-    if (this.#hung(purpose)) return true;
     const fate = isCommit && purpose === WRITER ? this.#fateOfCommit() : 'pass';
     if (isCommit && purpose === WRITER) this.commits[fate] += 1;
     if (fate === 'lose' || (startup !== undefined && this.#refused(purpose))) {

@@ -1,6 +1,6 @@
 /** A PostgreSQL server: started for a test on a port and in a folder of its own, stopped with it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { atExit, temporaryFolder } from '../start.ts';
@@ -34,6 +34,8 @@ export class PostgresServer implements AsyncDisposable {
   readonly url: string;
   readonly #folder: string;
   #child: ChildProcess | undefined;
+  /** Its processes, while they hang. */
+  #hung: number[] = [];
 
   private constructor(port: number, folder: string) {
     this.port = port;
@@ -95,6 +97,28 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** Has all of its processes hang, as a machine that stands still would, until `goOn`. */
+  hang(): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined || isOver(this.#child)) throw new Error('PostgreSQL does not run');
+    // It first, so that it begins no other meanwhile, and forgets none that ends.
+    process.kill(pid, 'SIGSTOP');
+    this.#hung = [...childrenOf(pid), pid];
+    for (const child of this.#hung) process.kill(child, 'SIGSTOP');
+    atExit.push(() => this.goOn());
+  }
+
+  /** Nothing happens where none hang. */
+  goOn(): void {
+    for (const pid of this.#hung.splice(0)) {
+      try {
+        process.kill(pid, 'SIGCONT');
+      } catch {
+        // It has been killed meanwhile.
+      }
+    }
+  }
+
   /** Ends it in order, as soon as the transactions under way are undone. */
   stop(): Promise<void> {
     return this.#end('SIGINT');
@@ -114,6 +138,8 @@ export class PostgresServer implements AsyncDisposable {
     if (child === undefined || isOver(child)) return;
     const gone = new Promise((resolve) => child.once('close', resolve));
     child.kill(signal);
+    // What hangs does not see that it is to end.
+    this.goOn();
     await gone;
   }
 
@@ -123,6 +149,15 @@ export class PostgresServer implements AsyncDisposable {
       () => false,
     );
   }
+}
+
+/** The processes that a process has begun, and that live. */
+function childrenOf(parent: number): number[] {
+  const tasks = `/proc/${parent}/task`;
+  const listed = readdirSync(tasks).map((task) =>
+    readFileSync(`${tasks}/${task}/children`, 'utf8'),
+  );
+  return listed.join('').split(' ').filter(Boolean).map(Number);
 }
 
 function isOver(child: ChildProcess | undefined): boolean {
