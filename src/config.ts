@@ -34,11 +34,23 @@ export class ConfigError extends Error {
   }
 }
 
+/** Help or version was asked for; it is written already. */
+interface Done {
+  readonly kind: 'done';
+}
+
 /** What the command line asks for. */
-export type Request =
-  | { readonly kind: 'run'; readonly config: Config }
-  /** Help or version; already written. */
-  | { readonly kind: 'done' };
+export type Request = Done | { readonly kind: 'run'; readonly config: Config };
+
+/** The same before anybody has looked whether all of it is good. */
+export type Draft =
+  | Done
+  | {
+      readonly kind: 'draft';
+      readonly settings: Partial<Config>;
+      /** What is wrong with it, as far as one setting, or two, can tell. */
+      readonly flaws: readonly string[];
+    };
 
 /** The environment variable of a flag: `--session-ttl` is `PROPUSK_SESSION_TTL`. */
 function variableOf(row: Setting<unknown>): string {
@@ -67,16 +79,27 @@ function optionOf(row: Setting<unknown>): Option {
 /**
  * Reads the command line.
  * @param args without the program's own two
- * @param check what is wrong with settings that only those who use them can tell
  * @throws ConfigError with a line for each thing that is wrong
  */
 export function readCommandLine(
   args: readonly string[],
   env: Environment,
   version: string,
-  check: (settings: Partial<Config>) => readonly string[] = () => [],
 ): Request {
-  let request: Request = { kind: 'done' };
+  const draft = draftCommandLine(args, env, version);
+  return draft.kind === 'done' ? draft : { kind: 'run', config: configOf(draft) };
+}
+
+/**
+ * Reads the command line, for those who have more to say of it.
+ * @throws ConfigError where it is none
+ */
+export function draftCommandLine(
+  args: readonly string[],
+  env: Environment,
+  version: string,
+): Draft {
+  let draft: Draft = { kind: 'done' };
   const program = new Command('propusk')
     .description('The session and entitlement service of a trading API.')
     .version(version)
@@ -100,7 +123,7 @@ export function readCommandLine(
     command.addHelpText('after', `\nExample:\n  propusk ${mode} ${example}`);
     for (const [, row] of rowsOf(mode)) command.addOption(optionOf(row));
     command.action((flags: Record<string, unknown>) => {
-      request = { kind: 'run', config: readSettings(mode, flags, command, env, check) };
+      draft = draftSettings(mode, flags, command, env);
     });
   }
   try {
@@ -113,25 +136,37 @@ export function readCommandLine(
     const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
     throw new ConfigError([`${message}; see propusk --help`]);
   }
-  return request;
+  return draft;
 }
 
-function readSettings(
-  mode: Mode,
-  flags: Record<string, unknown>,
-  command: Command,
-  env: Environment,
-  check: (settings: Partial<Config>) => readonly string[],
+/**
+ * The settings, all of which are good.
+ * @param more what is wrong with them that only those who use them can tell
+ * @throws ConfigError with a line for each thing that is wrong
+ */
+export function configOf(
+  { settings, flaws }: Exclude<Draft, Done>,
+  more: readonly string[] = [],
 ): Config {
-  const masterKey = mode === 'serve' ? env.PROPUSK_MASTER_KEY : undefined;
-  const { values, errors } = readRows(rowsOf(mode), flags, command, env);
-  Object.assign(values, { mode, masterKey });
-  errors.push(...conflicts(mode, values), ...check(values));
-  if (errors.length > 0) throw new ConfigError(errors);
+  const all = [...flaws, ...more];
+  if (all.length > 0) throw new ConfigError(all);
+  const values: Record<string, unknown> = { ...settings };
   for (const [name, row] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
     if (row.repeatable) values[name] ??= [];
   }
   return Object.freeze(values) as Config;
+}
+
+function draftSettings(
+  mode: Mode,
+  flags: Record<string, unknown>,
+  command: Command,
+  env: Environment,
+): Draft {
+  const masterKey = mode === 'serve' ? env.PROPUSK_MASTER_KEY : undefined;
+  const { values, errors } = readRows(rowsOf(mode), flags, command, env);
+  Object.assign(values, { mode, masterKey });
+  return { kind: 'draft', settings: values, flaws: [...errors, ...conflicts(mode, values)] };
 }
 
 function readRows(

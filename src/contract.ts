@@ -35,7 +35,6 @@ import type { Log } from './pipeline/log.ts';
 import { methodNamed } from './pipeline/method-name.ts';
 import type { Sources } from './pipeline/metrics.ts';
 import { OperatorAccess } from './pipeline/operator-access.ts';
-import { readRules } from './rules/rules-file.ts';
 import { rulesService } from './rules/rules-service.ts';
 import { accessService } from './service/access.ts';
 import { authService } from './service/auth.ts';
@@ -69,10 +68,12 @@ function readWith<T extends object>(
 /** Reads `--fault`. */
 export const readFaults = readWith(parseFault);
 /** Reads `--authz-rules`: the text of that file, if there is one. */
-export function readRulesFile(
+export async function readRulesFile(
   text: string,
   file: string,
-): { service: DescService; flaws: readonly string[] } {
+): Promise<{ service: DescService; flaws: readonly string[] }> {
+  // With it comes a reader of YAML, which most starts do not need.
+  const { readRules } = await import('./rules/rules-file.ts');
   const names = [...CONTRACT, ...ROUTES].flatMap(({ methods }) => methods.map(({ name }) => name));
   const { rules, flaws } = readRules(text, file, new Set(names));
   return { service: rulesService(rules), flaws };

@@ -71,11 +71,11 @@ export function surroundings(config: Config): Surroundings {
  */
 export async function start(config: Config, around: Surroundings): Promise<Server> {
   const { clock, random } = around;
-  const flaws = settingFlaws(config);
+  const flaws = await settingFlaws(config);
   if (flaws.length > 0) throw new ConfigError(flaws);
   const masterKey = openMasterKey(config, random);
   const markets = readMarkets(config.mics);
-  const { services: rules } = openRules(config.authzRules);
+  const { services: rules } = await openRules(config.authzRules);
   const tls = await openTls(config, clock);
   const database = nameOfDatabase(databaseOf(config));
   const metrics = new Metrics();
@@ -133,9 +133,9 @@ function retain(config: Config, { clock, log }: Surroundings, store: Store): () 
 }
 
 /** What is wrong with settings, as only the parts that they are for can tell. */
-export function settingFlaws(settings: Partial<Config>): string[] {
+export async function settingFlaws(settings: Partial<Config>): Promise<string[]> {
   const { faults, limits, deadlineMsMax, shedFirst, masterKey } = settings;
-  const rules = openRules(settings.authzRules);
+  const rules = await openRules(settings.authzRules);
   const flaws = [
     ...rules.flaws.map((flaw) => `--authz-rules: ${flaw}`),
     ...readFaults(faults ?? []).flaws.map((flaw) => `--fault: ${flaw}`),
@@ -150,10 +150,10 @@ export function settingFlaws(settings: Partial<Config>): string[] {
 }
 
 /** The rules of a file, if there is one, and what is wrong with them. */
-function openRules(file: string | null | undefined) {
+async function openRules(file: string | null | undefined) {
   if (file == null) return { services: [], flaws: [] };
   try {
-    const { service, flaws } = readRulesFile(readNeeded(file, 'the rules file'), file);
+    const { service, flaws } = await readRulesFile(readNeeded(file, 'the rules file'), file);
     return { services: [service], flaws };
   } catch (error) {
     if (!(error instanceof FileError)) throw error;

@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import net from 'node:net';
 import type { Config } from './config.ts';
-import { ConfigError, readCommandLine } from './config.ts';
+import { ConfigError, configOf, draftCommandLine } from './config.ts';
 import { isForPeople, PACKAGE, type Server, settingFlaws, start, surroundings } from './main.ts';
 import { DEMO_ACCOUNT } from './ops/demo.ts';
 
@@ -19,9 +19,9 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
   try {
     const command = await databaseCommand(args);
     if (command !== undefined) return await command(process);
-    const request = readCommandLine(args, process.env, PACKAGE.version, settingFlaws);
-    if (request.kind === 'done') return 0;
-    const { config } = request;
+    const draft = draftCommandLine(args, process.env, PACKAGE.version);
+    if (draft.kind === 'done') return 0;
+    const config = configOf(draft, await settingFlaws(draft.settings));
     const around = surroundings(config);
     process.on('warning', (warning) => around.log.warn({ err: warning }, 'process warning'));
     const server = await start(config, around);

@@ -1,5 +1,5 @@
 /** The rules file: which requests may be asked about beside those of the contract, and what they need. */
-import { createRequire } from 'node:module';
+import { isNode, LineCounter, parseDocument } from 'yaml';
 import {
   pathFlaws,
   QUOTE_LEVELS,
@@ -8,9 +8,6 @@ import {
   type Rule,
   shapeOf,
 } from './rule.ts';
-
-/** Not by import: every start would wait for it, and most have no such file. */
-const yaml = () => createRequire(import.meta.url)('yaml') as typeof import('yaml');
 
 /** As many as one can look through. */
 const RULES_MAX = 1000;
@@ -35,7 +32,6 @@ export interface ReadRules {
  * @param taken names that rules may not have
  */
 export function readRules(text: string, file: string, taken: ReadonlySet<string>): ReadRules {
-  const { isNode, LineCounter, parseDocument } = yaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const lineAt = (offset: number) => `${file}:${lines.linePos(offset).line}:`;
