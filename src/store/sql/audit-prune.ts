@@ -8,7 +8,7 @@ import {
   isSame,
 } from '../../domain/audit-chain.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { AuditEntry } from '../../domain/model.ts';
+import type { AuditEntry, Session } from '../../domain/model.ts';
 import type { AuditLog } from './audit.ts';
 import { putPoint, readPoint } from './audit-points.ts';
 import {
@@ -22,7 +22,7 @@ import {
 } from './audit-states.ts';
 import { rows as all, changed, first, type Sql } from './query.ts';
 import { readResource } from './resource-reads.ts';
-import { readSession } from './sessions.ts';
+import { dropSessions, readManySessions } from './sessions.ts';
 
 /** Every statement of pruneAudit. */
 export const AUDIT_PRUNE_SQL = {
@@ -31,7 +31,6 @@ export const AUDIT_PRUNE_SQL = {
       mac, chain
     FROM audit WHERE sequence > 0 ORDER BY sequence LIMIT ?`,
   dropAudits: 'DELETE FROM audit WHERE sequence <= ?',
-  dropSession: 'DELETE FROM session WHERE id = ?',
   // Sessions are revoked for what they belong to; all others say what has become of it.
   newestAbout: `
     SELECT sequence, action, target, detail FROM audit
@@ -65,12 +64,13 @@ export interface Pruning {
  */
 export function* pruneAudit(log: AuditLog, { untilMs, entriesMax, atMs }: Pruning): Sql<number> {
   const oldest = yield* all<Row>(AUDIT_PRUNE_SQL.oldestAudits, Math.max(0, entriesMax));
-  let kept = 0;
-  for (const row of oldest) {
-    if (row.atMs >= untilMs || (yield* isOfLivingSession(row, untilMs))) break;
-    kept++;
-  }
-  const old = oldest.slice(0, kept);
+  const sessions = yield* readManySessions(sessionIdsOf(oldest));
+  const isYoung = (row: Row) => {
+    const session = sessions.get(sessionIdOf(row) ?? '');
+    return row.atMs >= untilMs || (session !== undefined && session.expiresAtMs >= untilMs);
+  };
+  const young = oldest.findIndex(isYoung);
+  const old = young === -1 ? oldest : oldest.slice(0, young);
   const { pruned, carried } = yield* carry(log, old, Math.max(atMs, untilMs));
   const last = pruned.at(-1);
   if (last === undefined) return 0;
@@ -81,27 +81,24 @@ export function* pruneAudit(log: AuditLog, { untilMs, entriesMax, atMs }: Prunin
     yield* moveCheckpoint(log.key, chain, ofIt);
   }
   for (const entry of carried) yield* log.append(entry);
-  for (const row of pruned) {
-    const sessionId = sessionIdOf(row);
-    if (sessionId !== undefined) yield* dropSession(row, sessionId);
-  }
+  for (const row of pruned) checkSession(row, sessions);
+  yield* dropSessions(sessionIdsOf(pruned));
   yield* changed(AUDIT_PRUNE_SQL.dropAudits, last.sequence);
   return pruned.length;
 }
 
-function* isOfLivingSession(row: Row, untilMs: number): Sql<boolean> {
-  const id = sessionIdOf(row);
-  const session = id === undefined ? undefined : yield* readSession(id);
-  return session !== undefined && session.expiresAtMs >= untilMs;
+function sessionIdsOf(rows: readonly Row[]): string[] {
+  return rows.map(sessionIdOf).filter((id) => id !== undefined);
 }
 
-/** A session that was shortened to be forgotten with its entry is not forgotten. */
-function* dropSession(row: Row, id: string): Sql<void> {
-  const session = yield* readSession(id);
-  if (row.mac !== null) {
-    if (session === undefined || !isSessionAsTold(session, row.detail)) throw refusal();
-  }
-  yield* changed(AUDIT_PRUNE_SQL.dropSession, id);
+/** A session that was shortened to be forgotten with its entry is not forgotten; it goes with one entry. */
+function checkSession(row: Row, sessions: Map<string, Session>): void {
+  const id = sessionIdOf(row);
+  if (id === undefined) return;
+  const session = sessions.get(id);
+  sessions.delete(id);
+  if (row.mac === null) return;
+  if (session === undefined || !isSessionAsTold(session, row.detail)) throw refusal();
 }
 
 /**

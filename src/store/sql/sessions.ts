@@ -9,9 +9,14 @@ const COLUMNS = `session.id, key_id AS "keyId", session.client_id AS "clientId",
   source_app_id AS "sourceAppId", remote_address AS "remoteAddress", issued_at_ms AS "issuedAtMs",
   session.expires_at_ms AS "expiresAtMs", session.revoked_at_ms AS "revokedAtMs"`;
 
+/** Sessions that one statement is about, where it is about many: another engine may be far. */
+const AT_ONCE = 100;
+const MANY = `id IN (${Array(AT_ONCE).fill('?').join(', ')})`;
+
 /** Every query about sessions. */
 export const SESSION_READ_SQL = {
   session: `SELECT ${COLUMNS} FROM session WHERE id = ?`,
+  manySessions: `SELECT ${COLUMNS} FROM session WHERE ${MANY}`,
   keySessions: `
     SELECT ${COLUMNS} FROM session
     WHERE key_id = ?1 AND expires_at_ms > ?2 AND (expires_at_ms, id) > (?3, ?4)
@@ -25,6 +30,7 @@ export const SESSION_READ_SQL = {
 
 /** Every statement that changes sessions. */
 export const SESSION_WRITE_SQL = {
+  dropSessions: `DELETE FROM session WHERE ${MANY}`,
   // The key and the secret are judged by the statement that records the session: neither revocation
   // nor rotation comes between.
   createSession: `
@@ -129,6 +135,28 @@ function* keysFrom(clientId: string, keyId: string): Sql<string[]> {
 export function* readSession(sessionId: string): Sql<Session | undefined> {
   const row = yield* first<Session>(SESSION_READ_SQL.session, sessionId);
   return row && { ...row };
+}
+
+/** Those that there are, by their ids. */
+export function* readManySessions(ids: readonly string[]): Sql<Map<string, Session>> {
+  const found = new Map<string, Session>();
+  for (const part of partsOf(ids)) {
+    const sql = SESSION_READ_SQL.manySessions;
+    for (const row of yield* rows<Session>(sql, ...part)) found.set(row.id, { ...row });
+  }
+  return found;
+}
+
+export function* dropSessions(ids: readonly string[]): Sql<void> {
+  for (const part of partsOf(ids)) yield* changed(SESSION_WRITE_SQL.dropSessions, ...part);
+}
+
+/** As many as a statement takes; no session has the id that stands for what is missing. */
+function partsOf(ids: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / AT_ONCE) }, (_, i) => {
+    const part = ids.slice(i * AT_ONCE, (i + 1) * AT_ONCE);
+    return [...part, ...Array<string>(AT_ONCE - part.length).fill('')];
+  });
 }
 
 /** See Store.sessions. */

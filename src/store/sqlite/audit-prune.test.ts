@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AUDIT_KEY, audit, HOUSEHOLD, put, session } from '../contract-samples.ts';
 import { AuditLog } from '../sql/audit.ts';
+import { pruneAudit } from '../sql/audit-prune.ts';
+import type { Sql } from '../sql/query.ts';
 import { openWriter } from './connection.ts';
 import { verifyFile } from './maintenance.ts';
 import { openSqlite } from './sqlite.ts';
@@ -74,4 +76,31 @@ test('a million entries are pruned in steps, between which all others come to th
   assert.deepEqual(report.faults, []);
   assert.equal(report.checkpoint, ENTRIES - kept);
   assert.equal(report.heads[0]?.sequence, report.checkpoint + report.entries);
+});
+
+test('entries of sessions go by few questions, whatever their number: an engine may be far', async () => {
+  const file = join(folder, 'sessions.db');
+  const store = await openSqlite(`sqlite:${file}`, { auditKey: AUDIT_KEY });
+  await put(store, HOUSEHOLD);
+  const made = Array.from({ length: AT_ONCE }, (_, i) =>
+    store.createSession(session(`s${i}`, 'k1'), audit('session.create', `session:s${i}`)),
+  );
+  await Promise.all(made);
+  await store.close();
+  const db = openWriter(file);
+  let questions = 0;
+  const asked = function* (): Sql<number> {
+    const late = Number.MAX_SAFE_INTEGER;
+    const sql = pruneAudit(new AuditLog(AUDIT_KEY), {
+      ...{ untilMs: late, entriesMax: 2 * AT_ONCE, atMs: late },
+    });
+    let step = sql.next();
+    for (; step.done !== true; questions++) step = sql.next(yield step.value);
+    return step.value;
+  };
+  db.exec('BEGIN IMMEDIATE');
+  assert.ok(db.drive(asked()) > AT_ONCE);
+  assert.deepEqual(db.all('SELECT id FROM session'), []);
+  db.close();
+  assert.ok(questions < AT_ONCE / 5, `${questions} questions`);
 });
