@@ -11,6 +11,15 @@ import { ValkeyServer } from './valkey.ts';
 const ROOT = path.join(import.meta.dirname, '..', '..');
 /** Of the tests over the network: those of what clients see, in every protocol. */
 const OF_CLIENTS = ['protocol-', 'rest', 'renewal', 'orders'];
+/**
+ * Those of who may do what, how often, and from when on not any more: some of them, for the time that all
+ * take. What no engine has a part in is left out, and what is about the files of SQLite, and limits to the
+ * millisecond, for which a test moves the clock: Valkey has its own.
+ */
+const OF_RIGHTS = [
+  ...['access-budget', 'access-check', 'admin-changes', 'admin-effect', 'admin-last-owner'],
+  ...['admin-revocation', 'limit-', 'forward-auth.test', 'jwt-', 'refusals', 'metrics'],
+];
 /** Of clients that nobody here wrote, and the runnable examples. */
 const FOREIGN = ['examples', 'documented', 'finam-sdk', 'connect-web'];
 
@@ -48,5 +57,7 @@ async function run(pattern: string, words: readonly string[]): Promise<void> {
   assert.ok(Number(passed) > 0 && Number(databases[0]?.count) > 4, said);
 }
 
+// One after the other: some of them measure time.
 test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
+test('who may do what, and how often', () => run('test/*.test.ts', OF_RIGHTS));
 test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));
