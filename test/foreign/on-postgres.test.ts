@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { ran } from '../child.ts';
 import { SHARED_ENGINES, VALKEY_DATABASES } from '../engines.ts';
 import { PostgresServer } from './postgres-server.ts';
@@ -12,14 +12,13 @@ const ROOT = path.join(import.meta.dirname, '..', '..');
 /** Of the tests over the network: those of what clients see, in every protocol. */
 const OF_CLIENTS = ['protocol-', 'rest', 'renewal', 'orders'];
 /**
- * Those of who may do what, how often, and from when on not any more. Left out is what no engine has a
- * part in, what is about the files of SQLite, and limits to the millisecond, for which a test moves the
- * clock: Valkey has its own.
+ * Those of who may do what, how often, and from when on not any more: some of them, for the time that all
+ * take. What no engine has a part in is left out, and what is about the files of SQLite, and limits to the
+ * millisecond, for which a test moves the clock: Valkey has its own.
  */
 const OF_RIGHTS = [
-  ...['access-', 'admin-changes', 'admin-effect', 'admin-explain', 'admin-last-owner'],
-  ...['admin-methods', 'admin-revocation', 'limit-', 'forward-auth.test', 'jwt-', 'refusals'],
-  ...['drain', 'metrics'],
+  ...['access-budget', 'access-check', 'admin-changes', 'admin-effect', 'admin-last-owner'],
+  ...['admin-revocation', 'limit-', 'forward-auth.test', 'jwt-', 'refusals', 'metrics'],
 ];
 /** Of clients that nobody here wrote, and the runnable examples. */
 const FOREIGN = ['examples', 'documented', 'finam-sdk', 'connect-web'];
@@ -58,9 +57,7 @@ async function run(pattern: string, words: readonly string[]): Promise<void> {
   assert.ok(Number(passed) > 0 && Number(databases[0]?.count) > 4, said);
 }
 
-// At the same time: each waits a good part of its own.
-describe('on PostgreSQL and Valkey', { concurrency: true }, () => {
-  test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
-  test('who may do what, and how often', () => run('test/*.test.ts', OF_RIGHTS));
-  test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));
-});
+// One after the other: some of them measure time.
+test('what clients see', () => run('test/*.test.ts', OF_CLIENTS));
+test('who may do what, and how often', () => run('test/*.test.ts', OF_RIGHTS));
+test('clients that others wrote, and the examples', () => run('test/foreign/*.test.ts', FOREIGN));
