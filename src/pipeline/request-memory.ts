@@ -38,13 +38,19 @@ export class RequestMemory {
 
   /** What one call holds; nothing at first. @param address where it comes from */
   open(address: string): Held {
-    return new Held((own, more) => {
-      const large = largePart(own + more) - largePart(own);
-      if (large > 0 && this.#bytes + more > this.bytesMax) return false;
-      if (large !== 0 && !this.#addLarge(networkOf(address), large)) return false;
-      this.#bytes += more;
-      return true;
-    });
+    return new Held(this, address);
+  }
+
+  /**
+   * Has a call hold more bytes than its own so far, or less.
+   * @returns false when there is no room for them
+   */
+  grow(address: string, own: number, more: number): boolean {
+    const large = largePart(own + more) - largePart(own);
+    if (large > 0 && this.#bytes + more > this.bytesMax) return false;
+    if (large !== 0 && !this.#addLarge(networkOf(address), large)) return false;
+    this.#bytes += more;
+    return true;
   }
 
   #addLarge(network: string, more: number): boolean {
@@ -62,13 +68,15 @@ function largePart(bytes: number): number {
 
 /** The bytes that one call holds, until it gives them back. */
 export class Held {
-  readonly #grow: (own: number, more: number) => boolean;
+  readonly #memory: RequestMemory;
+  readonly #address: string;
   #own = 0;
   #isReleased = false;
   #onRelease: ((reason: AppError) => void) | undefined;
 
-  constructor(grow: (own: number, more: number) => boolean) {
-    this.#grow = grow;
+  constructor(memory: RequestMemory, address: string) {
+    this.#memory = memory;
+    this.#address = address;
   }
 
   /**
@@ -76,7 +84,8 @@ export class Held {
    * @returns what its caller hears when there is no room for them; then it holds what it held
    */
   set(bytes: number): AppError | undefined {
-    if (this.#isReleased || !this.#grow(this.#own, bytes - this.#own)) return FULL;
+    const more = bytes - this.#own;
+    if (this.#isReleased || !this.#memory.grow(this.#address, this.#own, more)) return FULL;
     this.#own = bytes;
     return undefined;
   }

@@ -89,6 +89,12 @@ export class FrameReader {
   }
 }
 
+/** True for a body that is one frame, within the limit and not compressed. */
+export function isPlainFrame(body: Buffer, bytesMax: number): boolean {
+  const length = body.length - PREFIX_BYTES;
+  return length >= 0 && length <= bytesMax && body[0] === 0 && body.readUInt32BE(1) === length;
+}
+
 /** The frame of a request that has exactly one; it is a part of the body. */
 export function onlyFrame(body: Buffer, bytesMax: number): Frame {
   const length = body.length < PREFIX_BYTES ? undefined : body.readUInt32BE(1);

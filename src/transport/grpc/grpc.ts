@@ -14,6 +14,7 @@ import {
   type Frame,
   FrameReader,
   frame,
+  isPlainFrame,
   onlyFrame,
   PREFIX_BYTES,
   unpack,
@@ -108,6 +109,10 @@ export class GrpcExchange implements Exchange {
   }
 
   #decodeOnly(body: Buffer, encoding: string): Message | Promise<Message> {
+    // As nearly all are: one frame, not compressed.
+    if (isPlainFrame(body, this.#messageBytesMax)) {
+      return readMessage(this.#method().input, body, PREFIX_BYTES);
+    }
     return this.#decode(onlyFrame(body, this.#messageBytesMax), encoding);
   }
 

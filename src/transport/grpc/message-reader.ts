@@ -12,13 +12,13 @@ const LONG = 0x80;
 /** By tag, the name of the field; null where messages of this kind hold more than texts. */
 const textFields = new WeakMap<DescMessage, readonly (string | undefined)[] | null>();
 
-/** Reads a message. Throws AppError INVALID_REQUEST. */
-export function readMessage(desc: DescMessage, data: Buffer): Message {
+/** Reads a message, which begins at `from`. Throws AppError INVALID_REQUEST. */
+export function readMessage(desc: DescMessage, data: Buffer, from = 0): Message {
   const fields = textFieldsOf(desc);
-  const read = fields === null ? undefined : readTexts(desc, fields, data);
+  const read = fields === null ? undefined : readTexts(desc, fields, data, from);
   if (read !== undefined) return read;
   try {
-    return fromBinary(desc, data);
+    return fromBinary(desc, data.subarray(from));
   } catch (error) {
     const message = `the message is not a ${desc.typeName}: ${(error as Error).message}`;
     throw new AppError('INVALID_REQUEST', message);
@@ -52,9 +52,10 @@ function readTexts(
   desc: DescMessage,
   fields: readonly (string | undefined)[],
   data: Buffer,
+  from: number,
 ): Message | undefined {
   const message = create(desc) as Message & Record<string, unknown>;
-  let at = 0;
+  let at = from;
   while (at < data.length) {
     const tag = data[at++] ?? LONG;
     const name = tag < LONG ? fields[tag] : undefined;
