@@ -37,6 +37,18 @@ test('who asks while a look-up is under way gets what a later one finds, shared 
   assert.equal(waiting.length, 0);
 });
 
+test('who asks again as soon as one is done shares the next, which is about to begin', async () => {
+  const { looks, waiting, answer } = make();
+  const again = (found: Promise<string>) => found.then(() => looks.fresh('a'));
+  const [one, other] = [again(looks.current('a')), again(looks.current('a'))];
+  const next = looks.fresh('a');
+  await answer();
+  assert.equal(waiting.length, 1);
+  await answer();
+  assert.deepEqual(await Promise.all([one, other, next]), ['a2', 'a2', 'a2']);
+  assert.equal(waiting.length, 0);
+});
+
 test('who takes any shares the one under way', async () => {
   const { looks, answer } = make();
   const both = [looks.fresh('a'), looks.current('a')];

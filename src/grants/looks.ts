@@ -14,23 +14,23 @@ export class Looks<T> {
 
   /** What is found by the look-up under way, which may have begun long ago, or by a new one. */
   current(name: string): Promise<T> {
-    return this.#underWay.get(name) ?? this.#begin(name);
+    return this.#underWay.get(name) ?? this.#next.get(name) ?? this.#begin(name);
   }
 
   /** What is found by a look-up that has not begun yet. */
   fresh(name: string): Promise<T> {
+    // First: it may be about to begin when none is under way any more.
+    const next = this.#next.get(name);
+    if (next !== undefined) return next;
     const underWay = this.#underWay.get(name);
     if (underWay === undefined) return this.#begin(name);
-    let next = this.#next.get(name);
-    if (next === undefined) {
-      const begin = () => {
-        this.#next.delete(name);
-        return this.#begin(name);
-      };
-      next = underWay.then(begin, begin);
-      this.#next.set(name, next);
-    }
-    return next;
+    const begin = () => {
+      this.#next.delete(name);
+      return this.#begin(name);
+    };
+    const following = underWay.then(begin, begin);
+    this.#next.set(name, following);
+    return following;
   }
 
   #begin(name: string): Promise<T> {

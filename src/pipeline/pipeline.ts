@@ -159,6 +159,8 @@ export class Pipeline {
     const place = shed.enter(method, call.head.remoteAddress);
     course.place = place;
     this.#armDeadline(course, method);
+    // Its own deadline may be over before it begins: it is answered, and holds nothing any more.
+    if (call.ended !== undefined) throw call.ended;
     if (isStream(method)) {
       if (this.#draining) throw draining();
       this.#streams.add(call);

@@ -15,6 +15,8 @@ export async function sendAll(
       if (next.done === true) return;
       const looked = call.beforeAnswer?.();
       if (looked !== undefined) await untilEnd(call, looked);
+      // It may have ended since what was waited for was there; then its end is sent already.
+      if (call.ended !== undefined) throw call.ended;
       const room = exchange.write(next.value, call);
       if (room !== undefined) await untilEnd(call, room);
     }
