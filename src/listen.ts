@@ -123,14 +123,14 @@ export async function listen(config: Config, parts: ListenParts): Promise<Ports>
     await new Promise(setImmediate);
     for (const each of pipelines) each.drain();
     const late = sleep(config.drainNoticeMs + config.drainMsMax);
-    const end = async (one: Listener) => {
+    const end = async (one: Listener, own: readonly Pipeline[]) => {
       await one.drain();
-      await Promise.race([Promise.all(pipelines.map((each) => each.idle())), late]);
+      await Promise.race([Promise.all(own.map((each) => each.idle())), late]);
       await one.closed(config.drainNoticeMs);
     };
-    await end(listener);
+    await end(listener, isDev ? pipelines : [pipeline]);
     // Last, so that the figures of the drain can be read. Backends that ask there lose no call either.
-    if (internal !== undefined) await end(internal);
+    if (internal !== undefined) await end(internal, [internalPipeline, rulesPipeline]);
     await contract.close();
     await store.close();
   };

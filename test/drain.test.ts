@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DescMethodUnary } from '@bufbuild/protobuf';
 import { HealthCheckResponse_ServingStatus as Serving } from '../src/gen/health/v1/health_pb.js';
+import { putOperator } from './administration.ts';
 import { CallFailure, failureOf } from './clients/client.ts';
 import { Four } from './clients/four.ts';
 import { GrpcClient } from './clients/grpc.ts';
@@ -31,6 +32,9 @@ import { until } from './wait.ts';
 const SESSIONS = '/v1/sessions';
 /** How long the server under load answers what was on its way. */
 const NOTICE_MS = 300;
+
+/** Far less than a request may take to arrive, or calls to finish. */
+const PUBLIC_END_MS_MAX = 5_000;
 
 /** What a worker saw until it could go on no longer. */
 interface Seen {
@@ -244,6 +248,31 @@ test('a call that crosses the notice of the internal port is answered as well', 
   await stopped;
   const [answer] = heard(FrameType.DATA);
   assert.match(answer?.payload.toString() ?? '', /stopping/);
+});
+
+test('what the internal port waits for holds up no public one', async () => {
+  const server = await startServe(`--drain-notice-ms=${NOTICE_MS}`);
+  const { token } = await putOperator(server, 'service');
+  const url = `http://127.0.0.1:${server.internalPort}`;
+  const unfinished = http.request(`${url}/access/v1/check`, {
+    method: 'POST',
+    headers: { authorization: token, 'content-length': 9 },
+  });
+  unfinished.on('error', () => {}).flushHeaders();
+  // Another connection is answered after it was read.
+  await once(unfinished, 'socket');
+  await (await fetch(`${url}/readyz`)).text();
+  await sleep(NOTICE_MS);
+  const stopped = server.stop();
+  const isClosed = () =>
+    fetch(`${url}/readyz`).then(
+      () => false,
+      () => true,
+    );
+  // It takes connections until the public port has been drained, which waits for none of its calls.
+  await until('the end of the internal port', isClosed, PUBLIC_END_MS_MAX);
+  unfinished.destroy();
+  await stopped;
 });
 
 test('readiness says that it stops while it can still be asked', async () => {
