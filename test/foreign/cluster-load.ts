@@ -38,7 +38,6 @@ const KEYS_TO_END = 100;
 const ENDED_ASKED = 30;
 const ALIVE_ASKED = 300;
 /** CallFailure codes. */
-const UNAUTHENTICATED = 16;
 const TRANSIENT: readonly number[] = [14, 4];
 
 /** Ends with the test that made it, whatever becomes of the test. */
@@ -168,14 +167,8 @@ export class ClusterLoad implements AsyncDisposable {
     });
   }
 
-  async #hasDetails({ outside }: ClusterNode, { token }: Session): Promise<boolean> {
-    return send(outside, AuthService.method.tokenDetails, { token }).then(
-      () => true,
-      (error) => {
-        if (error instanceof CallFailure && error.code === UNAUTHENTICATED) return false;
-        throw error;
-      },
-    );
+  #hasDetails(node: ClusterNode, { token }: Session): Promise<boolean> {
+    return node.isGood(token, { timeoutMs: ATTEMPT_MS_MAX });
   }
 
   async #isAllowed({ inside }: ClusterNode, { token }: Session): Promise<boolean> {

@@ -85,9 +85,7 @@ test('Valkey is killed and started empty: each lets through its share, and nobod
   const books = await underLoad(t, cluster, async () => {
     const sharedMs = await leastMs(token);
     await valkey.kill();
-    const alone = async () =>
-      (await cluster.figures('propusk_counters_shared')).every((n) => n === 0);
-    await until('nodes alone', alone, NOTICED_MS_MAX);
+    await cluster.allAlone(NOTICED_MS_MAX);
     const beganAtMs = performance.now();
     for (const node of nodes) {
       const counts = await signIns(key, [node], SHARE + 10);

@@ -5,10 +5,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KeyService } from '../../src/gen/propusk/admin/v1/key_service_pb.js';
-import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
-import { CallFailure } from '../clients/client.ts';
-import { claimsOf } from '../steps.ts';
 import { Cluster, type ClusterKey, type ClusterNode, STALENESS_MS_MAX } from './cluster.ts';
 import { ClusterLoad } from './cluster-load.ts';
 
@@ -39,27 +35,17 @@ interface Heard {
   readonly mostMs: number;
 }
 
-async function isGood({ outside }: ClusterNode, token: string): Promise<boolean> {
-  return outside.tokenDetails(token).then(
-    () => true,
-    (error) => {
-      if (error instanceof CallFailure && error.reason === 'TOKEN_INVALID') return false;
-      throw error;
-    },
-  );
-}
-
 /** Asks until it is refused, and again; by the monotonic clock. */
 async function refusal(node: ClusterNode, token: string) {
   let goodAtMs = performance.now();
   let askedAtMs = goodAtMs;
-  while (await isGood(node, token)) {
+  while (await node.isGood(token)) {
     goodAtMs = askedAtMs;
     await sleep(ASK_EVERY_MS);
     askedAtMs = performance.now();
   }
   const refusedAtMs = performance.now();
-  for (let i = 0; i < ASKED_AGAIN; i++) assert.equal(await isGood(node, token), false);
+  for (let i = 0; i < ASKED_AGAIN; i++) assert.equal(await node.isGood(token), false);
   return { goodAtMs, askedAtMs, refusedAtMs };
 }
 
@@ -73,12 +59,12 @@ async function hear(
   const [at, ...others] = [...cluster.nodes.slice(first), ...cluster.nodes.slice(0, first)];
   assert.ok(at);
   // What they know of it is in the memory of each.
-  for (const node of cluster.nodes) assert.ok(await isGood(node, token));
+  for (const node of cluster.nodes) assert.ok(await node.isGood(token));
   const refusals = Promise.all(others.map((node) => refusal(node, token)));
   const beganAtMs = performance.now();
   await end(at);
   const endedAtMs = performance.now();
-  assert.equal(await isGood(at, token), false, 'who has done it knows at once');
+  assert.equal(await at.isGood(token), false, 'who has done it knows at once');
   return (await refusals).map(({ goodAtMs, askedAtMs, refusedAtMs }) => ({
     ms: Math.max(0, askedAtMs - endedAtMs),
     leastMs: Math.max(0, goodAtMs - endedAtMs),
@@ -87,11 +73,10 @@ async function hear(
 }
 
 /** Ends a session, or all that a key has opened. */
-async function endOne(cluster: Cluster, key: ClusterKey, token: string, isKey: boolean) {
-  const options = { metadata: { authorization: cluster.operator } };
-  const id = isKey ? key.id : claimsOf(token).jti;
-  const method = isKey ? KeyService.method.revokeKey : SessionService.method.revokeSession;
-  return hear(cluster, token, ({ inside }) => inside.call(method, { id }, options));
+function endOne(cluster: Cluster, key: ClusterKey, token: string, isKey: boolean) {
+  return hear(cluster, token, (node) =>
+    isKey ? cluster.endKey(node, key) : cluster.endSession(node, token),
+  );
 }
 
 /** How many changes all nodes have heard of, and how many of them within the end of each bar. */
@@ -149,7 +134,7 @@ test('what ends on one of four nodes under load is over on the others: p99 withi
     heard.push(...(await endOne(cluster, key, tokens[i + 1] ?? '', i % 4 === 0)));
   }
   const told = (await settled(cluster)).map((count, i) => count - (before[i] ?? 0));
-  const asked = cluster.nodes.flatMap((node) => tokens.map((token) => isGood(node, token)));
+  const asked = cluster.nodes.flatMap((node) => tokens.map((token) => node.isGood(token)));
   assert.ok(
     (await Promise.all(asked)).every((each) => !each),
     'it stays over',

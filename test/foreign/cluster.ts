@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import type { ApiKey } from '../../src/domain/model.ts';
+import { KeyService } from '../../src/gen/propusk/admin/v1/key_service_pb.js';
 import { SessionService } from '../../src/gen/propusk/admin/v1/session_service_pb.js';
 import { openPostgres } from '../../src/store/postgres/postgres.ts';
 import type { Store } from '../../src/store/store.ts';
 import { putOperator, SERVE_KEY } from '../administration.ts';
+import { CallFailure, type CallOptions } from '../clients/client.ts';
 import { GrpcClient } from '../clients/grpc.ts';
 import { figuresAt } from '../figures.ts';
 import { SERVE_MASTER_KEY, type ServeInChild, startServeApart, unique } from '../start.ts';
@@ -15,14 +17,13 @@ import { claimsOf, putAccounts, putKey, writeKey } from '../steps.ts';
 import { until } from '../wait.ts';
 import { PostgresProxy } from './postgres-proxy.ts';
 import { PostgresServer } from './postgres-server.ts';
+import { figuresOf, SEEN_MS_MAX, untilAllAlone, untilAllShare } from './shared-limits.ts';
 import { freePort, ValkeyServer } from './valkey.ts';
 
 /** What a node may hold for true without having heard of the others, in milliseconds; the default. */
 export const STALENESS_MS_MAX = 1_000;
 /** An attempt that is not answered by then is made again: nodes may stand still. */
 export const ATTEMPT_MS_MAX = 3_000;
-/** How long nodes may take to see each other, on a machine that does more than this. */
-const SEEN_MS_MAX = 60_000;
 /** More than any test asks for, of each method that one calls. */
 const CALLS_MAX = 1_000_000_000;
 const ANY = {
@@ -121,9 +122,24 @@ export class ClusterNode implements AsyncDisposable {
     this.#running.child.kill(signal);
   }
 
+  get internalUrl(): string {
+    return `http://127.0.0.1:${this.internalPort}`;
+  }
+
   /** Its figures; rejects where it does not answer. */
   figures(): Promise<Map<string, number>> {
-    return figuresAt(`http://127.0.0.1:${this.internalPort}`);
+    return figuresAt(this.internalUrl);
+  }
+
+  /** Whether it takes a token; rejects where it does not tell. */
+  isGood(token: string, options?: CallOptions): Promise<boolean> {
+    return this.outside.tokenDetails(token, options).then(
+      () => true,
+      (error) => {
+        if (error instanceof CallFailure && error.reason === 'TOKEN_INVALID') return false;
+        throw error;
+      },
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -223,8 +239,17 @@ export class Cluster implements AsyncDisposable {
 
   /** Has a node end the session of a token. */
   async endSession({ inside }: ClusterNode, token: string): Promise<void> {
-    const options = { metadata: { authorization: this.operator } };
-    await inside.call(SessionService.method.revokeSession, { id: claimsOf(token).jti }, options);
+    const { jti: id } = claimsOf(token);
+    await inside.call(SessionService.method.revokeSession, { id }, this.#asOperator);
+  }
+
+  /** Has a node end a key, and with it the sessions that it has opened. */
+  async endKey({ inside }: ClusterNode, { id }: ClusterKey): Promise<void> {
+    await inside.call(KeyService.method.revokeKey, { id }, this.#asOperator);
+  }
+
+  get #asOperator(): CallOptions {
+    return { metadata: { authorization: this.operator } };
   }
 
   /** Resolves when each node signs in and tells of tokens, whatever happened to it before. */
@@ -239,21 +264,23 @@ export class Cluster implements AsyncDisposable {
     await until('nodes that serve', allDo, SEEN_MS_MAX);
   }
 
+  get #internalUrls(): string[] {
+    return this.nodes.map(({ internalUrl }) => internalUrl);
+  }
+
   /** A figure of each node. */
   figures(name: string): Promise<(number | undefined)[]> {
-    return Promise.all(this.nodes.map(async (node) => (await node.figures()).get(name)));
+    return figuresOf(this.#internalUrls, name);
   }
 
   /** Resolves when each node shares its limits with all others. */
-  async allShare(): Promise<void> {
-    const all = async (name: string, value: number) =>
-      (await this.figures(name)).every((each) => each === value);
-    await until('nodes that share', () => all('propusk_counters_shared', 1), SEEN_MS_MAX);
-    await until(
-      'nodes that know of each other',
-      () => all('propusk_counters_nodes', this.nodes.length),
-      SEEN_MS_MAX,
-    );
+  allShare(): Promise<void> {
+    return untilAllShare(this.#internalUrls);
+  }
+
+  /** Resolves when each limits by its share. */
+  allAlone(msMax: number): Promise<void> {
+    return untilAllAlone(this.#internalUrls, msMax);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,17 +3,14 @@ import { copyFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { putOperator, SERVE_KEY } from '../administration.ts';
-import { figuresAt } from '../figures.ts';
 import { type ServeInChild, startServeApart, startServeWith, temporaryFolder } from '../start.ts';
 import { putAccounts, putKey, writeKey } from '../steps.ts';
-import { until } from '../wait.ts';
+import { figuresOf, untilAllAlone, untilAllShare } from './shared-limits.ts';
 
 /** The secret of a key with the usual limits, whose id is `limited`. */
 export const LIMITED = 'sk_limited_limited_limited_limited';
 /** The secret of a key that may call as often as it likes. */
 export const FREE = 'sk_free_free_free_free_free_free_fr';
-/** How long nodes may take to see each other, on a machine that does more than this. */
-const SEEN_MS_MAX = 60_000;
 
 export interface Answer {
   readonly status: number;
@@ -87,30 +84,23 @@ export class ServeNodes implements AsyncDisposable {
     return counts;
   }
 
+  get #internalUrls(): string[] {
+    return this.all.map(({ internalUrl }) => internalUrl);
+  }
+
   /** A figure of each node. */
   figures(name: string): Promise<(number | undefined)[]> {
-    return Promise.all(
-      this.all.map(async ({ internalUrl }) => (await figuresAt(internalUrl)).get(name)),
-    );
+    return figuresOf(this.#internalUrls, name);
   }
 
   /** Resolves when all of them share their limits with all others. */
-  async allShare(): Promise<void> {
-    await until('nodes that share', () => this.#all('propusk_counters_shared', 1), SEEN_MS_MAX);
-    await until(
-      'nodes that know of each other',
-      () => this.#all('propusk_counters_nodes', this.all.length),
-      SEEN_MS_MAX,
-    );
+  allShare(): Promise<void> {
+    return untilAllShare(this.#internalUrls);
   }
 
   /** Resolves when each is alone. */
-  allAlone(): Promise<unknown> {
-    return until('nodes alone', () => this.#all('propusk_counters_shared', 0), SEEN_MS_MAX);
-  }
-
-  async #all(name: string, value: number): Promise<boolean> {
-    return (await this.figures(name)).every((each) => each === value);
+  allAlone(): Promise<void> {
+    return untilAllAlone(this.#internalUrls);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
