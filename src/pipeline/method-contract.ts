@@ -1,4 +1,4 @@
-/** What the contract says of a method beside its messages, read once: to read an option takes long. */
+/** What the contract says of a method beside its messages; options are read once, since that takes long. */
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
 import { type MethodContract, method as option } from '../gen/propusk/contract/v1/contract_pb.js';
 
@@ -12,4 +12,9 @@ export function contractOf(method: DescMethod): MethodContract {
     known.set(method, contract);
   }
   return contract;
+}
+
+/** True for a method that streams either way; not where there is no method. */
+export function isStream(method: DescMethod | undefined): boolean {
+  return method !== undefined && method.methodKind !== 'unary';
 }

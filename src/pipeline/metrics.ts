@@ -8,6 +8,7 @@ import type { SharedFigures } from '../counters/open.ts';
 import { type AppError, Code, codeName } from '../domain/errors.ts';
 import type { CallHead, Protocol } from './call.ts';
 import { DurationHistogram, type Durations } from './durations.ts';
+import { isStream } from './method-contract.ts';
 import { isOverload } from './shed.ts';
 
 /** Seconds; from what a look-up in memory takes to the longest deadline that makes sense. */
@@ -222,8 +223,4 @@ export class Metrics implements Observer {
       registers: [this.#registry],
     };
   }
-}
-
-function isStream(method: DescMethod | undefined): boolean {
-  return method !== undefined && method.methodKind !== 'unary';
 }

@@ -10,6 +10,7 @@ import { Call, type Exchange, type Registration } from './call.ts';
 import { TIMER_MS_MAX } from './deadline.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
+import { isStream } from './method-contract.ts';
 import type { Observer } from './metrics.ts';
 import type { Place } from './place.ts';
 import { sendAll } from './send-all.ts';
@@ -236,10 +237,6 @@ export class Pipeline {
       error === undefined ? 'answered' : withoutSecrets(error.message),
     );
   }
-}
-
-function isStream(method: DescMethod | undefined): boolean {
-  return method !== undefined && method.methodKind !== 'unary';
 }
 
 function notOffered(method: DescMethod): AppError {

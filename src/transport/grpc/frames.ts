@@ -89,16 +89,20 @@ export class FrameReader {
   }
 }
 
-/** True for a body that is one frame, within the limit and not compressed. */
-export function isPlainFrame(body: Buffer, bytesMax: number): boolean {
+/** True for a body that is one frame, within the limit. */
+function isOneFrame(body: Buffer, bytesMax: number): boolean {
   const length = body.length - PREFIX_BYTES;
-  return length >= 0 && length <= bytesMax && body[0] === 0 && body.readUInt32BE(1) === length;
+  return length >= 0 && length <= bytesMax && body.readUInt32BE(1) === length;
+}
+
+/** The same, and not compressed. */
+export function isPlainFrame(body: Buffer, bytesMax: number): boolean {
+  return body[0] === 0 && isOneFrame(body, bytesMax);
 }
 
 /** The frame of a request that has exactly one; it is a part of the body. */
 export function onlyFrame(body: Buffer, bytesMax: number): Frame {
-  const length = body.length < PREFIX_BYTES ? undefined : body.readUInt32BE(1);
-  if (length === body.length - PREFIX_BYTES && length <= bytesMax) {
+  if (isOneFrame(body, bytesMax)) {
     return { flags: body[0] ?? 0, data: body.subarray(PREFIX_BYTES) };
   }
   const reader = new FrameReader(bytesMax);
