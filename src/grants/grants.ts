@@ -202,9 +202,9 @@ export class Grants {
     }
     const name = change.kind === 'key' ? `key:${change.keyId}` : `client:${change.clientId}`;
     this.#since.note(name);
-    if (change.kind === 'key') this.#drop(change.keyId);
-    else
-      for (const keyId of [...(this.#keysOfClient.get(change.clientId) ?? [])]) this.#drop(keyId);
+    const keyIds =
+      change.kind === 'key' ? [change.keyId] : [...(this.#keysOfClient.get(change.clientId) ?? [])];
+    for (const keyId of keyIds) this.#drop(keyId);
     this.#watchers.tell(name);
   }
 

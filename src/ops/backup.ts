@@ -1,5 +1,4 @@
 /** Copies of the database as a file. */
-
 import { isPostgres } from '../store/postgres/url.ts';
 import { backUpFile } from '../store/sqlite/maintenance.ts';
 import { fileOf } from '../store/sqlite/sqlite.ts';

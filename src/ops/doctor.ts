@@ -1,11 +1,9 @@
 /** Looks at what a server needs, and says in plain words what is wrong with it. */
-
 import { statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import { isPostgres } from '../store/postgres/url.ts';
-
 import { look, reportOf } from '../store/sqlite/maintenance.ts';
 import { whereIs } from '../store/upkeep.ts';
 import { examineServer } from './doctor-postgres.ts';

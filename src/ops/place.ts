@@ -1,10 +1,8 @@
 /** Where a command finds the database and the master key that it belongs to. */
-
 import path from 'node:path';
 import { AppError } from '../domain/errors.ts';
 import { MasterKey, parseMasterKey } from '../domain/master-key.ts';
 import { isPostgres, placeOf } from '../store/postgres/url.ts';
-
 import { type Store, StoreError } from '../store/store.ts';
 import { FileError, isThere, readMasterKey } from './files.ts';
 

@@ -1,5 +1,4 @@
 /** The database put back to what it was, and what that loses. */
-
 import type { Clock } from '../domain/clock.ts';
 import type { MasterKey } from '../domain/master-key.ts';
 import type { AuditEntry } from '../domain/model.ts';

@@ -1,5 +1,4 @@
 /** What commands do to a database as a whole: which engine it is on, its address says. */
-
 import type { KeyObject } from 'node:crypto';
 import { lookAtDatabase, verifyPostgres } from './postgres/maintenance.ts';
 import { migrate } from './postgres/migrate.ts';

@@ -1,5 +1,4 @@
 /** An empty PostgreSQL database that takes over another's records: all of them, or none. */
-
 import type { KeyObject } from 'node:crypto';
 import pg from 'pg';
 import { AppError } from '../../domain/errors.ts';

@@ -1,5 +1,4 @@
 /** What is done to a PostgreSQL database as a whole, over a connection of its own: looked at, verified. */
-
 import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import { refuseOther } from '../migrations.ts';

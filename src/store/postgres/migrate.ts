@@ -1,5 +1,4 @@
 /** Brings a PostgreSQL database to the program's version of the schema. */
-
 import type pg from 'pg';
 import { type Migration, migrationsIn, refuseNewer } from '../migrations.ts';
 import { StoreError } from '../store.ts';

@@ -1,5 +1,4 @@
 /** What it means that PostgreSQL cannot be used, for people: what is wrong, and what to do. */
-
 import pg from 'pg';
 import { StoreError } from '../store.ts';
 import { CONNECT_MS_MAX, lineOf } from './connection.ts';

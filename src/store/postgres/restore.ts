@@ -1,5 +1,4 @@
 /** A PostgreSQL database after its operators have put it back: what was issued before is ended. */
-
 import type { KeyObject } from 'node:crypto';
 import type pg from 'pg';
 import type { AuditEntry } from '../../domain/model.ts';

@@ -88,8 +88,9 @@ export async function runTransaction(
     if (auditKey !== undefined) await drive(client, prepared(log, batch.length));
     const outcomes: Outcome[] = [];
     const releases: Promise<unknown>[] = [];
-    for (const part of partsOf(batch))
+    for (const part of partsOf(batch)) {
       outcomes.push(...(await doPart(client, part, log, releases)));
+    }
     await Promise.all([drive(client, log.finish()), ...releases]);
     const changes = outcomes.flatMap((outcome) => (outcome.ok ? outcome.changes : []));
     onCommit(changes);

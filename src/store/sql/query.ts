@@ -2,7 +2,6 @@
  * How the store's logic asks a SQL database without knowing one: generators yield queries and are
  * resumed with what was found, at once by an engine that answers at once, later by one that is far.
  */
-
 import { AppError } from '../../domain/errors.ts';
 
 /** What a statement may be given. Instants are milliseconds since 1970, booleans 0 and 1. */
