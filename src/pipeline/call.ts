@@ -125,8 +125,11 @@ export class Call {
 /** How a protocol carries one call: what a codec implements, and all that the pipeline knows of it. */
 export interface Exchange {
   readonly head: CallHead;
-  /** The one request of a unary or server-streaming call. Throws or rejects with AppError on bad input. */
-  readOne(): Promise<Message>;
+  /**
+   * The one request of a unary or server-streaming call; no promise where it is there already. Throws or
+   * rejects with AppError on bad input.
+   */
+  readOne(): Message | Promise<Message>;
   /** The requests of a client-streaming or bidirectional call, each when the peer has sent it. */
   readAll(): AsyncIterable<Message>;
   /** Sends one answer; a promise when the peer must read before more is sent. */

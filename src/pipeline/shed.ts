@@ -93,9 +93,14 @@ export class Shed {
    * nothing must not take the place of what others wait for.
    * @throws AppError UNAVAILABLE when too many are awaited, in all or from its network
    */
-  read(place: Place, exchange: Pick<Exchange, 'readOne'>): Promise<Message> {
+  read(place: Place, exchange: Pick<Exchange, 'readOne'>): Message | Promise<Message> {
     if (!place.arriving()) throw OVERLOADED;
-    return exchange.readOne().then((request) => {
+    const read = exchange.readOne();
+    if (!(read instanceof Promise)) {
+      place.arrived();
+      return read;
+    }
+    return read.then((request) => {
       place.arrived();
       return request;
     });

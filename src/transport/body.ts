@@ -30,6 +30,8 @@ export interface BodySink {
 
 /** Where a body comes from. */
 export interface BodySource {
+  /** The whole body where it is there already: then nothing else is asked of this. */
+  readonly whole: Buffer | undefined;
   /** Hands all that comes to a sink. */
   read(sink: BodySink): void;
   /** Reads no more for now. */
@@ -37,16 +39,24 @@ export interface BodySource {
 }
 
 /**
- * What `make` makes of the whole body. Rejects with what that throws, with BODY_TOO_LARGE as soon as the
- * body is over the limit, with UNAVAILABLE when all bodies together are, with DEADLINE_EXCEEDED when it
- * is not there in time, with CANCELLED when the call is over, as it is when the peer goes away.
+ * What `make` makes of the whole body. Throws, or rejects, with what that throws, with BODY_TOO_LARGE as
+ * soon as the body is over the limit, with UNAVAILABLE when all bodies together are, with DEADLINE_EXCEEDED
+ * when it is not there in time, with CANCELLED when the call is over, as it is when the peer goes away.
+ * No promise where the body is there already.
  */
 export function readBody<T>(
   source: BodySource,
   limits: Pick<BodyLimits, 'bodyBytesMax' | 'requestMsMax'>,
   held: Held,
   make: (body: Buffer) => T | Promise<T>,
-): Promise<T> {
+): T | Promise<T> {
+  const { whole } = source;
+  if (whole !== undefined) {
+    if (whole.length > limits.bodyBytesMax) throw tooLarge(limits.bodyBytesMax);
+    const full = held.set(whole.length + CHUNK_BYTES);
+    if (full !== undefined) throw full;
+    return make(whole);
+  }
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

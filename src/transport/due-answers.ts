@@ -3,30 +3,22 @@
  * one right after another. A write wakes whoever waits for it, which costs more than all else of a small
  * call; who was woken by one write is still awake at the next (docs/decisions/0019).
  */
-import type { ServerResponse } from 'node:http';
 
-interface DueAnswer {
-  readonly response: ServerResponse;
-  readonly content: string | Uint8Array;
-  readonly encoding: 'latin1' | 'utf8';
+/** An answer that is whole, and not written yet. */
+export interface DueAnswer {
+  sendDue(): void;
 }
 
 let due: DueAnswer[] = [];
 
-/** Ends a response whose head is made, with the turn. */
-export function endSoon(
-  response: ServerResponse,
-  content: string | Uint8Array,
-  encoding: 'latin1' | 'utf8',
-): void {
-  if (due.push({ response, content, encoding }) === 1) setImmediate(endDue);
+/** Has an answer sent with the end of the turn. */
+export function sendSoon(answer: DueAnswer): void {
+  if (due.push(answer) === 1) setImmediate(sendAllDue);
 }
 
-/** Ends them now: to be called by whoever looks at how far the answers of a connection are. */
-export function endDue(): void {
-  const ending = due;
+/** Sends them now: to be called by whoever looks at how far the answers of a connection are. */
+export function sendAllDue(): void {
+  const sending = due;
   due = [];
-  for (const { response, content, encoding } of ending) {
-    if (!response.destroyed) response.end(content, encoding);
-  }
+  for (const answer of sending) answer.sendDue();
 }

@@ -148,7 +148,7 @@ class ForwardAuthExchange implements Exchange {
   }
 
   /** What path and query tell. A body, if the proxy sends it at all, is for those who answer. */
-  async readOne(): Promise<Message> {
+  readOne(): Message {
     if (this.#match === undefined) throw new Error('a refused question has no request');
     return readRequest(this.#match, this.#query, NO_BODY);
   }

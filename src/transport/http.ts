@@ -1,14 +1,13 @@
 /** One HTTP request and its answer, the same to the codecs whether HTTP/1.1 or HTTP/2 carries it. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { Metadata } from '../pipeline/call.ts';
 import type { BodySink, BodySource } from './body.ts';
-import { endSoon } from './due-answers.ts';
+import { type DueAnswer, sendSoon } from './due-answers.ts';
 
 /** Not by import; see http1-server.ts. */
-const { STATUS_CODES } = process.getBuiltinModule('node:http');
+export const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
 export interface HttpExchange extends BodySource {
   readonly version: 1 | 2;
@@ -22,7 +21,8 @@ export interface HttpExchange extends BodySource {
   readonly rawHeaders: readonly string[];
   /** Of the peer, which may be a proxy. */
   readonly remoteAddress: string;
-  readonly body: Readable;
+  /** The body as it comes; who stops reading it leaves the answer as it is. */
+  chunks(): AsyncIterable<Buffer>;
   /** Sent with every answer, such as the CORS headers of this request's origin. */
   readonly commonHeaders: string[];
   /** Sends the head of an answer whose body comes by write and end. */
@@ -58,7 +58,7 @@ export function headerLines(headers: Metadata): string {
 export function ignore(): void {}
 
 /** Resolves when there is room again, or nobody reads any more. */
-export function drained(stream: ServerResponse | ServerHttp2Stream): Promise<void> {
+export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       stream.off('drain', done);
@@ -70,16 +70,20 @@ export function drained(stream: ServerResponse | ServerHttp2Stream): Promise<voi
   });
 }
 
-export class Http1Exchange implements HttpExchange {
+export class Http1Exchange implements HttpExchange, DueAnswer {
   readonly version = 1;
+  readonly whole = undefined;
   readonly verb: string;
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
-  readonly body: IncomingMessage;
   readonly commonHeaders: string[] = [];
+  readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  /** A whole answer that is due. */
+  #content: string | Uint8Array = '';
+  #encoding: 'latin1' | 'utf8' = 'latin1';
 
   constructor(request: IncomingMessage, response: ServerResponse) {
     this.verb = request.method ?? '';
@@ -89,18 +93,22 @@ export class Http1Exchange implements HttpExchange {
     this.headers = request.headers;
     this.rawHeaders = request.rawHeaders;
     this.remoteAddress = request.socket.remoteAddress ?? '';
-    this.body = request;
+    this.#request = request;
     this.#response = response;
     // A peer that is gone shows itself as 'close'; without a listener the error would be thrown.
     response.on('error', ignore);
   }
 
   read(sink: BodySink): void {
-    this.body.on('data', (chunk) => sink.data(chunk)).on('end', () => sink.end());
+    this.#request.on('data', (chunk) => sink.data(chunk)).on('end', () => sink.end());
   }
 
   pause(): void {
-    this.body.pause();
+    this.#request.pause();
+  }
+
+  chunks(): AsyncIterable<Buffer> {
+    return this.#request.iterator({ destroyOnReturn: false });
   }
 
   start(status: number, headers: Metadata): void {
@@ -126,9 +134,18 @@ export class Http1Exchange implements HttpExchange {
     const content = this.verb === 'HEAD' || status === 204 ? '' : body;
     const { socket } = this.#response;
     // Without a socket it waits for the answers to the requests before it.
-    if (socket !== null && isComing) this.#sendEarly(socket, content);
+    if (socket !== null && isComing) {
+      this.#sendEarly(socket, content);
+      return;
+    }
+    this.#content = content;
     // What is ASCII alone is the same in Latin-1, which is written faster.
-    else endSoon(this.#response, content, length === content.length ? 'latin1' : 'utf8');
+    this.#encoding = length === content.length ? 'latin1' : 'utf8';
+    sendSoon(this);
+  }
+
+  sendDue(): void {
+    if (!this.#response.destroyed) this.#response.end(this.#content, this.#encoding);
   }
 
   onAbort(listener: () => void): void {
@@ -146,7 +163,7 @@ export class Http1Exchange implements HttpExchange {
 
   /** True while a part of the request is still to come. */
   #isComing(): boolean {
-    if (this.body.complete) return false;
+    if (this.#request.complete) return false;
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = this.headers;
     return encoding !== undefined || length !== '0';
   }
@@ -164,30 +181,31 @@ export class Http1Exchange implements HttpExchange {
       this.#response.end();
     };
     const timer = setTimeout(close, LINGER_MS);
-    this.body.on('end', close).on('close', close).resume();
+    this.#request.on('end', close).on('close', close).resume();
   }
 }
 
 /** Answers over a socket whose HTTP/1.1 request could not be read, and closes it. */
 export class RawExchange implements HttpExchange {
   readonly version = 1;
+  readonly whole = undefined;
   readonly verb = '';
   readonly target = '';
   readonly headers = {};
   readonly rawHeaders: readonly string[] = [];
   readonly remoteAddress: string;
-  readonly body: Socket;
   readonly commonHeaders: string[] = [];
+  readonly #socket: Socket;
 
   constructor(socket: Socket) {
     this.remoteAddress = socket.remoteAddress ?? '';
-    this.body = socket;
+    this.#socket = socket;
   }
 
   send(status: number, headers: Metadata, body: string | Uint8Array): void {
     const lines = headerLines(headers);
     const length = Buffer.byteLength(body);
-    this.body.end(
+    this.#socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines}` +
         `content-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
     );
@@ -202,6 +220,10 @@ export class RawExchange implements HttpExchange {
   }
 
   read(): never {
+    throw new Error('a refused request has no body');
+  }
+
+  chunks(): never {
     throw new Error('a refused request has no body');
   }
 

@@ -2,7 +2,7 @@
 import type http from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../domain/errors.ts';
-import { endDue } from './due-answers.ts';
+import { sendAllDue } from './due-answers.ts';
 import { Http1Exchange, type HttpExchange, RawExchange } from './http.ts';
 import type { ConnectionLimits } from './limits.ts';
 
@@ -40,7 +40,7 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   }
   const take = (request: http.IncomingMessage, response: http.ServerResponse) => {
     // Another answer of this connection may be due: whether it is the last one shows when it has ended.
-    if (answers.has(request.socket)) endDue();
+    if (answers.has(request.socket)) sendAllDue();
     // After its last answer a connection ends; what comes meanwhile Node takes before what still
     // waits for its turn, and an answer to it would end the process by an assertion.
     if (request.socket.writableEnded) return;
@@ -65,7 +65,7 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
   server.on('checkExpectation', take);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-    endDue();
+    sendAllDue();
     const answer = answers.get(socket);
     if (answer?.req.complete && !answer.headersSent) {
       // The fault is in what came after the request, whose own answer is still to be sent.
@@ -77,7 +77,7 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     }
   });
   server.on('connect', (_request, socket) => {
-    endDue();
+    sendAllDue();
     if (answers.has(socket)) return socket.destroy();
     const error = new AppError('VERB_NOT_ALLOWED', 'this server is no proxy: CONNECT is not taken');
     refuse(new RawExchange(socket as Socket), error);

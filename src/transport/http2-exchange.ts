@@ -41,12 +41,12 @@ function onFinish(this: Stream): void {
 
 export class Http2Exchange implements HttpExchange {
   readonly version = 2;
+  readonly whole = undefined;
   readonly verb: string;
   readonly target: string;
   readonly headers: Http2Headers;
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
-  readonly body: ServerHttp2Stream;
   readonly commonHeaders: string[] = [];
   readonly #stream: Stream;
   readonly #onClose: (stream: ServerHttp2Stream) => void;
@@ -69,7 +69,6 @@ export class Http2Exchange implements HttpExchange {
     this.headers = headers;
     this.rawHeaders = rawHeaders;
     this.remoteAddress = remoteAddress;
-    this.body = stream;
     this.#stream = stream;
     this.#onClose = onClose;
     this.#stream[EXCHANGE] = this;
@@ -98,6 +97,10 @@ export class Http2Exchange implements HttpExchange {
 
   pause(): void {
     this.#stream.pause();
+  }
+
+  chunks(): AsyncIterable<Buffer> {
+    return this.#stream.iterator({ destroyOnReturn: false });
   }
 
   start(status: number, headers: Metadata): void {

@@ -11,6 +11,7 @@ import type { AppError } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { TrustedProxies } from '../domain/proxies.ts';
 import type { HttpExchange } from './http.ts';
+import { Http1FastPath } from './http1-fast-path.ts';
 import { makeHttp1Server } from './http1-server.ts';
 import { Http2Server } from './http2-server.ts';
 import type { ConnectionLimits } from './limits.ts';
@@ -77,6 +78,7 @@ export class Listener {
   readonly #limits: ConnectionLimits;
   readonly #proxies: TrustedProxies | undefined;
   readonly #http1: http.Server;
+  readonly #fastPath: Http1FastPath;
   readonly #http2: Http2Server;
   readonly #outer: net.Server;
   readonly #sockets = new Set<net.Socket>();
@@ -87,7 +89,10 @@ export class Listener {
   constructor(options: ListenerOptions) {
     this.#limits = options.limits;
     this.#proxies = options.proxies;
-    this.#http1 = makeHttp1Server({ ...options, isDraining: () => this.#isDraining });
+    const isDraining = () => this.#isDraining;
+    this.#http1 = makeHttp1Server({ ...options, isDraining });
+    const handOver = (socket: net.Socket) => this.#http1.emit('connection', socket);
+    this.#fastPath = new Http1FastPath({ ...options, isDraining, handOver });
     this.#http2 = new Http2Server(options);
     this.#outer = options.tls === undefined ? this.#plain() : this.#secure(options.tls);
     this.#outer.maxConnections = options.limits.connectionsMax;
@@ -127,7 +132,7 @@ export class Listener {
     this.#http2.announceEnd();
     await new Promise((resolve) => setTimeout(resolve, this.#limits.drainNoticeMs));
     this.#http2.close();
-    this.#http1.closeIdleConnections();
+    this.#closeIdle();
   }
 
   /**
@@ -139,7 +144,7 @@ export class Listener {
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, msMax);
-    this.#http1.closeIdleConnections();
+    this.#closeIdle();
     if (this.#sockets.size > 0) {
       await new Promise<void>((resolve) => {
         this.#whenEmpty = resolve;
@@ -148,6 +153,11 @@ export class Listener {
     clearTimeout(timer);
     // Ends the watch for slow clients that 'listening' began.
     this.#http1.close();
+  }
+
+  #closeIdle(): void {
+    this.#fastPath.closeIdle();
+    this.#http1.closeIdleConnections();
   }
 
   #plain(): net.Server {
@@ -216,6 +226,6 @@ export class Listener {
 
   #hand(socket: net.Socket, isHttp2: boolean): void {
     if (isHttp2) this.#http2.take(socket);
-    else this.#http1.emit('connection', socket);
+    else this.#fastPath.take(socket);
   }
 }

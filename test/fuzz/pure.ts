@@ -230,11 +230,12 @@ async function body(random: Random): Promise<void> {
   const stream = Readable.from(pieces(random, bytes, 6));
   const held = memory.open('127.0.0.1');
   const source = {
+    whole: undefined,
     read: (sink: BodySink) => stream.on('data', sink.data).on('end', sink.end),
     pause: () => stream.pause(),
   };
   const limits = { bodyBytesMax, requestMsMax: 5000 };
-  const read = readBody<Buffer>(source, limits, held, (whole) => whole);
+  const read = Promise.resolve(readBody<Buffer>(source, limits, held, (whole) => whole));
   // As who carries a call does when its peer goes away.
   stream.on('error', () => {}).on('close', () => held.release());
   if (random.oneIn(8)) stream.destroy(random.oneIn(2) ? new Error('gone') : undefined);

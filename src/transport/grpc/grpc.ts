@@ -88,7 +88,7 @@ export class GrpcExchange implements Exchange {
         : Math.min(limits.bodyBytesMax, limits.streamBodyBytesMax);
   }
 
-  readOne(): Promise<Message> {
+  readOne(): Message | Promise<Message> {
     const encoding = this.#encoding();
     const { requestMsMax } = this.#limits;
     // The limit is the message's, as it is in a stream.
@@ -185,7 +185,7 @@ export class GrpcExchange implements Exchange {
   async *#chunks(): AsyncIterable<Buffer> {
     try {
       // Whoever stops reading, a service or a bad frame, must not take the answer's stream down.
-      yield* this.#http.body.iterator({ destroyOnReturn: false });
+      yield* this.#http.chunks();
     } catch {
       throw new AppError('CANCELLED', 'the caller went away');
     }

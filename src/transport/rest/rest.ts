@@ -36,7 +36,7 @@ export class RestExchange implements Exchange {
     this.#held = limits.memory.open(head.remoteAddress);
   }
 
-  readOne(): Promise<Message> {
+  readOne(): Message | Promise<Message> {
     const match = this.#match;
     if (match === undefined) throw new Error('a refused route has no request');
     const { target } = this.#http;
