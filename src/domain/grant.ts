@@ -19,7 +19,7 @@ export interface Grant {
   readonly readonly: boolean;
   /** The key itself is readonly. */
   readonly keyReadonly: boolean;
-  /** Sorted. */
+  /** Sorted; frozen, so that what answers make of it is kept with it. */
   readonly accountIds: readonly string[];
   /** Those of `accountIds` that are readonly by themselves; sorted. */
   readonly readonlyAccountIds: readonly string[];
@@ -34,6 +34,9 @@ export interface Grant {
   /** When this grant changes by itself, milliseconds; Infinity when it does not. */
   readonly changesAtMs: number;
 }
+
+/** Shared by all keys that have none of their own, as most do. */
+const NO_LIMITS: Grant['callsMax'] = {};
 
 /** True from the start of a subscription up to its end, and not at it. */
 export function isActive({ startsAtMs, endsAtMs }: Subscription, nowMs: number): boolean {
@@ -58,10 +61,10 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     refusal: key.revokedAtMs !== null ? 'KEY_REVOKED' : expired ? 'KEY_EXPIRED' : null,
     readonly: key.readonly || (accounts.length > 0 && accounts.every((a) => a.readonly)),
     keyReadonly: key.readonly,
-    accountIds: accounts.map((a) => a.id),
+    accountIds: Object.freeze(accounts.map((a) => a.id)),
     readonlyAccountIds: accounts.filter((a) => a.readonly).map((a) => a.id),
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
-    callsMax: key.callsMax,
+    callsMax: Object.keys(key.callsMax).length === 0 ? NO_LIMITS : key.callsMax,
     sourceNetworks: key.sourceNetworks,
     previousSecretEndsAtMs: key.previousSecretEndsAtMs,
     changesAtMs: Math.min(...instants, Number.POSITIVE_INFINITY),

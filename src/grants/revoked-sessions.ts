@@ -36,7 +36,8 @@ export class RevokedSessions {
   }
 
   has(sessionId: string): boolean {
-    return this.#ends.has(sessionId);
+    // Mostly there are none.
+    return this.#ends.size > 0 && this.#ends.has(sessionId);
   }
 
   /** Whether what `has` says of the session is all that there is to say at `nowMs`. */

@@ -5,9 +5,11 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { Operator } from '../domain/model.ts';
 import { Role } from '../gen/propusk/contract/v1/contract_pb.js';
+import type { Caller } from '../grants/admission.ts';
 import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
+import { continueWith } from './continue-with.ts';
 import type { Limiter } from './limit.ts';
 import { type OperatorAccess, roleNeeded } from './operator-access.ts';
 import { asAppError } from './status.ts';
@@ -39,46 +41,80 @@ function isService({ role }: Operator, method: DescMethod): boolean {
   return role === 'service' && roleNeeded(method) === Role.SERVICE;
 }
 
-/** Lets in whom the contract lets in, as often as it does. */
+/** Lets in whom the contract lets in, as often as it does. No promise where nothing waits. */
 export function admitter(parts: AdmitParts): Admit {
-  const { authenticator, access, limiter, operatorAccess, openServices } = parts;
-  return async (call, method, read) => {
+  const { authenticator, limiter, openServices } = parts;
+  return (call, method, read) => {
     if (roleNeeded(method) !== undefined && !openServices.includes(method.parent)) {
-      const operator = await operatorAccess.check(call, method);
-      if (isService(operator, method)) await limiter.countService(call, operator);
-      const request = await read();
-      // Once more: the request may have taken its time to arrive.
-      await operatorAccess.checkAgain(call, method, operator);
-      return request;
+      return admitOperator(parts, call, method, read);
     }
-    try {
-      // What is there is not waited for: each promise costs, and of a call with a known token only the
-      // request is still to come.
-      const shown = authenticator.ofHead(method, call.head);
-      call.caller = shown instanceof Promise ? await shown : shown;
-      if (call.caller !== undefined) {
-        const counted = limiter.count(call, method, call.caller);
-        if (counted instanceof Promise) await counted;
-        const request = await read();
-        await access.check(call, method, request);
-        return request;
-      }
-      const request = await read();
-      const named = authenticator.ofRequest(method, request as Message, call.head);
-      call.caller = named instanceof Promise ? await named : named;
-      if (call.caller !== undefined) {
-        const counted = limiter.count(call, method, call.caller);
-        if (counted instanceof Promise) {
-          await counted;
-          // Once more: what was taken away while the counters were asked is gone.
-          const still = authenticator.again(call.caller);
-          call.caller = still instanceof Promise ? await still : still;
-        }
-      }
-      return request;
-    } catch (thrown) {
+    const refuse = async (thrown: unknown): Promise<never> => {
       const error = asAppError(thrown);
       throw call.caller === undefined ? await limiter.countRefused(call, method, error) : error;
+    };
+    try {
+      const admitted = continueWith(authenticator.ofHead(method, call.head), (caller) => {
+        call.caller = caller;
+        return caller === undefined
+          ? admitByRequest(parts, call, method, read)
+          : admitByHead(parts, call, method, caller, read);
+      });
+      return admitted instanceof Promise ? admitted.catch(refuse) : admitted;
+    } catch (thrown) {
+      return refuse(thrown);
     }
   };
+}
+
+type Read = Parameters<Admit>[2];
+
+async function admitOperator(
+  { operatorAccess, limiter }: AdmitParts,
+  call: Call,
+  method: DescMethod,
+  read: Read,
+): Promise<Request> {
+  const operator = await operatorAccess.check(call, method);
+  if (isService(operator, method)) await limiter.countService(call, operator);
+  const request = await read();
+  // Once more: the request may have taken its time to arrive.
+  await operatorAccess.checkAgain(call, method, operator);
+  return request;
+}
+
+async function admitByHead(
+  { access, limiter }: AdmitParts,
+  call: Call,
+  method: DescMethod,
+  caller: Caller,
+  read: Read,
+): Promise<Request> {
+  const counted = limiter.count(call, method, caller);
+  if (counted instanceof Promise) await counted;
+  const request = await read();
+  await access.check(call, method, request);
+  return request;
+}
+
+/** Of a call with a known token only the request may still be to come. */
+function admitByRequest(
+  { authenticator, limiter }: AdmitParts,
+  call: Call,
+  method: DescMethod,
+  read: Read,
+): Request | Promise<Request> {
+  return continueWith(read(), (request) =>
+    continueWith(authenticator.ofRequest(method, request as Message, call.head), (caller) => {
+      call.caller = caller;
+      const counted = caller && limiter.count(call, method, caller);
+      if (!(counted instanceof Promise)) return request;
+      return counted
+        .then(() => authenticator.again(caller as Caller))
+        .then((still) => {
+          // Once more: what was taken away while the counters were asked is gone.
+          call.caller = still;
+          return request;
+        });
+    }),
+  );
 }

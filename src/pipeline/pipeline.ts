@@ -7,6 +7,7 @@ import type { Clock, Random } from '../domain/clock.ts';
 import { AppError, Code, codeName } from '../domain/errors.ts';
 import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
+import { continueWith } from './continue-with.ts';
 import { TIMER_MS_MAX } from './deadline.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';
@@ -96,11 +97,15 @@ export class Pipeline {
     this.#underWay++;
     observer?.begun(exchange.head);
     exchange.onAbort(() => course.call.end(new AppError('CANCELLED', 'the caller went away')));
-    const work = refusal === undefined ? this.#run(course) : Promise.reject(refusal);
-    work.then(
-      () => this.#finish(course, undefined),
-      (thrown) => this.#finish(course, asAppError(thrown)),
-    );
+    const work = this.#begin(course, refusal);
+    if (work instanceof Promise) {
+      work.then(
+        () => this.#finish(course, undefined),
+        (thrown) => this.#finish(course, asAppError(thrown)),
+      );
+    } else {
+      this.#finish(course, undefined);
+    }
   }
 
   /** Ends all streams with UNAVAILABLE and takes no new ones; unary calls go on. */
@@ -147,7 +152,18 @@ export class Pipeline {
     return this.#ids.slice(this.#idsAt - ID_LENGTH, this.#idsAt);
   }
 
-  async #run(course: Course): Promise<void> {
+  /** Refusals wait for the turn's promises: by then a body that came with its head is known to be whole. */
+  #begin(course: Course, refusal: AppError | undefined): void | Promise<void> {
+    if (refusal !== undefined) return Promise.reject(refusal);
+    try {
+      return this.#run(course);
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
+
+  /** Each promise costs: there is none where nothing waits. */
+  #run(course: Course): void | Promise<void> {
     const { call, exchange } = course;
     const { method } = call.head;
     const implementation = method && this.#implementations.get(method);
@@ -168,21 +184,16 @@ export class Pipeline {
     }
     const readsOne = method.methodKind === 'unary' || method.methodKind === 'server_streaming';
     const read = () => (readsOne ? shed.read(place, exchange) : exchange.readAll());
-    const admitted = admit(call, method, read);
-    const input = admitted instanceof Promise ? await admitted : admitted;
-    if (call.ended !== undefined) throw call.ended;
-    if (isStream(method) && call.caller !== undefined) shed.own(place, call.caller.grant.keyId);
-    const fault = faults.pick(method);
-    if (fault !== undefined) throw fault;
-    const output = implementation(input, call);
-    if (method.methodKind === 'unary' || method.methodKind === 'client_streaming') {
-      const answer = output instanceof Promise ? await output : output;
+    return continueWith(admit(call, method, read), (input) => {
       if (call.ended !== undefined) throw call.ended;
-      const room = exchange.write(answer as Message, call);
-      if (room !== undefined) await room;
-    } else {
-      await sendAll(call, exchange, output as AsyncIterable<Message>);
-    }
+      if (isStream(method) && call.caller !== undefined) shed.own(place, call.caller.grant.keyId);
+      const fault = faults.pick(method);
+      if (fault !== undefined) throw fault;
+      const output = implementation(input, call);
+      return isAnsweredOnce(method)
+        ? continueWith(output, (answer) => answerOnce(course, answer as Message))
+        : sendAll(call, exchange, output as AsyncIterable<Message>);
+    });
   }
 
   /** The client's deadline, or ours if that comes first. */
@@ -237,6 +248,15 @@ export class Pipeline {
       error === undefined ? 'answered' : withoutSecrets(error.message),
     );
   }
+}
+
+function isAnsweredOnce({ methodKind }: DescMethod): boolean {
+  return methodKind === 'unary' || methodKind === 'client_streaming';
+}
+
+function answerOnce({ call, exchange }: Course, answer: Message): void | Promise<void> {
+  if (call.ended !== undefined) throw call.ended;
+  return exchange.write(answer, call);
 }
 
 function notOffered(method: DescMethod): AppError {

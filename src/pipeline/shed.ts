@@ -94,11 +94,12 @@ export class Shed {
    * @throws AppError UNAVAILABLE when too many are awaited, in all or from its network
    */
   read(place: Place, exchange: Pick<Exchange, 'readOne'>): Message | Promise<Message> {
-    if (!place.arriving()) throw OVERLOADED;
     const read = exchange.readOne();
-    if (!(read instanceof Promise)) {
-      place.arrived();
-      return read;
+    if (!(read instanceof Promise)) return read;
+    if (!place.arriving()) {
+      // It is let go with its call, and then rejects.
+      read.catch(() => {});
+      throw OVERLOADED;
     }
     return read.then((request) => {
       place.arrived();

@@ -24,7 +24,7 @@ export const FORWARD_AUTH_PATH = '/authz';
 
 /** An answer holds for the request that it was asked for, and for no other. */
 const COMMON_HEADERS: Metadata = ['cache-control', 'no-store'];
-const NO_BODY = new Uint8Array();
+const NO_BODY = Buffer.alloc(0);
 
 export interface ForwardAuthOptions {
   readonly pipeline: Pipeline;
@@ -148,7 +148,7 @@ class ForwardAuthExchange implements Exchange {
   }
 
   /** What path and query tell. A body, if the proxy sends it at all, is for those who answer. */
-  readOne(): Message {
+  async readOne(): Promise<Message> {
     if (this.#match === undefined) throw new Error('a refused question has no request');
     return readRequest(this.#match, this.#query, NO_BODY);
   }

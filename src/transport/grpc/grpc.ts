@@ -28,6 +28,7 @@ const ACCEPTED = ENCODINGS.join(',');
 /** Which flavour a content type names; undefined when it is neither. */
 export function flavourOf(contentType: string): 'grpc' | 'grpc-web' | undefined {
   // What most send.
+  if (contentType === 'application/json') return undefined;
   if (contentType === 'application/grpc') return 'grpc';
   const found = /^application\/grpc(-web)?(?:\+proto)?(?:;|$)/i.exec(contentType);
   if (found === null) return undefined;

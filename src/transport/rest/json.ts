@@ -1,4 +1,5 @@
 /** JSON texts, read without what JSON.parse would lose: duplicate keys and the last digits of numbers. */
+import { isAscii } from 'node:buffer';
 import { fromJsonString } from '@bufbuild/protobuf';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
 import { AppError } from '../../domain/errors.ts';
@@ -85,10 +86,11 @@ export function parseJson(text: string): Json {
  * The text of a body; undefined when there is nothing in it.
  * @throws AppError INVALID_REQUEST when it is not UTF-8
  */
-export function textOf(body: Uint8Array): string | undefined {
+export function textOf(body: Buffer): string | undefined {
   if (body.length === 0) return undefined;
   try {
-    const text = utf8.decode(body);
+    // What is ASCII alone is the same in Latin-1, which is read faster.
+    const text = isAscii(body) ? body.toString('latin1') : utf8.decode(body);
     return BLANK.test(text) ? undefined : text;
   } catch {
     throw new AppError('INVALID_REQUEST', 'the body is not UTF-8');

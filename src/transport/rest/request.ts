@@ -23,7 +23,7 @@ import { Violations } from './violations.ts';
  * @param query without its question mark
  * @throws AppError INVALID_REQUEST, naming the fields where it is their fault
  */
-export function readRequest(match: Match, query: string, body: Uint8Array): Message {
+export function readRequest(match: Match, query: string, body: Buffer): Message {
   const { binding, variables } = match;
   const { input } = binding.method;
   const text = binding.body === '' ? undefined : textOf(body);

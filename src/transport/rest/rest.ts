@@ -63,8 +63,13 @@ export class RestExchange implements Exchange {
 
   finish(call: Call, error: AppError | undefined): void {
     this.#held.release();
-    const common = [...JSON_HEADERS, 'x-request-id', call.requestId];
-    common.push(...call.quotaHeaders, ...call.responseHeaders, ...call.responseTrailers);
+    const common = [
+      ...JSON_HEADERS,
+      ...['x-request-id', call.requestId],
+      ...call.quotaHeaders,
+      ...call.responseHeaders,
+      ...call.responseTrailers,
+    ];
     if (error === undefined) {
       this.#http.send(200, common, this.#answer);
       return;
