@@ -65,11 +65,14 @@ export class Quotas {
   }
 
   /** The same for a call of a service credential; undefined where those have no limit. */
-  async takeOfService(operatorId: string): Promise<Taken | 'full' | undefined> {
+  takeOfService(
+    operatorId: string,
+  ): Taken | 'full' | undefined | Promise<Taken | 'full' | undefined> {
     const { services, serviceCallsMax } = this.#options;
     if (serviceCallsMax === 0) return undefined;
-    const usage = await services.take(operatorId, serviceCallsMax);
-    return usage === 'full' ? usage : { name: SERVICE_QUOTA, ...usage };
+    const taken = services.take(operatorId, serviceCallsMax);
+    if (taken instanceof Promise) return taken.then((usage) => named(SERVICE_QUOTA, usage));
+    return named(SERVICE_QUOTA, taken);
   }
 
   /** What a key has left of each method. */

@@ -96,6 +96,8 @@ export function isOf({ width, prefix, restBits }: Network, ip: IpAddress): boole
  * is no address stands for itself.
  */
 export function networkOf(address: string): string {
+  // An IPv4 address has one form, and is asked about with many a call.
+  if (!address.includes(':')) return address;
   const ip = parseIp(withoutZone(address));
   if (ip === undefined) return address;
   if (ip.width === 32) return ip.text;

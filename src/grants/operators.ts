@@ -54,6 +54,12 @@ export class Operators {
     return held === undefined ? this.#looks.fresh(tokenMac) : this.#good(held);
   }
 
+  /** The same where it is held and good; else undefined, and `ofMac` tells. */
+  held(tokenMac: string): Stored<Operator> | undefined {
+    const held = this.isCurrent() ? this.#byMac.get(tokenMac) : undefined;
+    return held !== undefined && this.#flawOf(held) === undefined ? held : undefined;
+  }
+
   /** Whether what is held is trusted now; else each look asks the store. */
   isCurrent(): boolean {
     return this.#options.store.isCurrent();
@@ -83,11 +89,15 @@ export class Operators {
   }
 
   #good(operator: Stored<Operator>): Stored<Operator> {
-    if (operator.revokedAtMs !== null) throw refuse('OPERATOR_REVOKED');
-    if (operator.expiresAtMs !== null && operator.expiresAtMs <= this.#options.clock.now()) {
-      throw refuse('OPERATOR_EXPIRED');
-    }
+    const flaw = this.#flawOf(operator);
+    if (flaw !== undefined) throw refuse(flaw);
     return operator;
+  }
+
+  #flawOf({ revokedAtMs, expiresAtMs }: Operator): string | undefined {
+    if (revokedAtMs !== null) return 'OPERATOR_REVOKED';
+    const isOver = expiresAtMs !== null && expiresAtMs <= this.#options.clock.now();
+    return isOver ? 'OPERATOR_EXPIRED' : undefined;
   }
 
   #hold(operator: Stored<Operator>): void {

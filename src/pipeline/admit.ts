@@ -68,18 +68,21 @@ export function admitter(parts: AdmitParts): Admit {
 
 type Read = Parameters<Admit>[2];
 
-async function admitOperator(
+function admitOperator(
   { operatorAccess, limiter }: AdmitParts,
   call: Call,
   method: DescMethod,
   read: Read,
-): Promise<Request> {
-  const operator = await operatorAccess.check(call, method);
-  if (isService(operator, method)) await limiter.countService(call, operator);
-  const request = await read();
-  // Once more: the request may have taken its time to arrive.
-  await operatorAccess.checkAgain(call, method, operator);
-  return request;
+): Request | Promise<Request> {
+  return continueWith(operatorAccess.check(call, method), (operator) => {
+    const counted = isService(operator, method) ? limiter.countService(call, operator) : undefined;
+    return continueWith(counted, () =>
+      // Once more then: the request may have taken its time to arrive.
+      continueWith(read(), (request) =>
+        continueWith(operatorAccess.checkAgain(call, method, operator), () => request),
+      ),
+    );
+  });
 }
 
 async function admitByHead(

@@ -7,6 +7,7 @@ import { WINDOW_MS } from '../domain/quota.ts';
 import { Caller as Shown } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Call, Metadata } from './call.ts';
+import { continueWith } from './continue-with.ts';
 import { contractOf } from './method-contract.ts';
 import { numberOf, type PerMethod, parsePerMethod } from './method-name.ts';
 
@@ -69,19 +70,19 @@ export class Limiter {
     const limited = this.#methods.get(method);
     if (limited === undefined) return;
     const taken = this.#quotas.take(limited, caller.grant);
-    if (taken instanceof Promise) return taken.then((later) => judge(call, later));
-    judge(call, taken);
+    return continueWith(taken, (later) => judge(call, later));
   }
 
   /**
    * Counts a call of a service credential, where those have a limit.
    * @throws AppError as `count` does
    */
-  async countService(call: Call, { id, name }: Operator): Promise<void> {
-    const taken = await this.#quotas.takeOfService(id);
-    if (taken === undefined) return;
-    const refusal = note(call, taken, `calls of the service credential ${name || id}`);
-    if (refusal !== undefined) throw refusal;
+  countService(call: Call, { id, name }: Operator): void | Promise<void> {
+    return continueWith(this.#quotas.takeOfService(id), (taken) => {
+      if (taken === undefined) return;
+      const refusal = note(call, taken, `calls of the service credential ${name || id}`);
+      if (refusal !== undefined) throw refusal;
+    });
   }
 
   /**

@@ -46,7 +46,7 @@ function make() {
     operators.delete(token);
     announce({ kind: 'operator', operatorId: token });
   };
-  const check = (authorization: string, method = getClient, remoteAddress = '192.0.2.1') =>
+  const check = async (authorization: string, method = getClient, remoteAddress = '192.0.2.1') =>
     access.check(
       { head: { headers: { authorization }, remoteAddress } } as unknown as Call,
       method,
@@ -146,7 +146,7 @@ test('who was let in is looked at again, by what it may do then', async () => {
   const { put, check, access } = make();
   put('t', 'operator');
   const before = await check('t');
-  const again = (method: unknown) => access.checkAgain({} as Call, method as never, before);
+  const again = async (method: unknown) => access.checkAgain({} as Call, method as never, before);
   await again(createClient);
   put('t', 'viewer');
   await again(getClient);

@@ -50,49 +50,66 @@ export class OperatorAccess {
   }
 
   /**
-   * Finds out who calls, and notes it in the call.
+   * Finds out who calls, and notes it in the call. No promise where that is known already.
    * @throws AppError OPERATOR_TOKEN_INVALID or ROLE_INSUFFICIENT; RATE_LIMITED when there were too
    * many failures from this address, whatever is shown now
    */
-  async check(call: Call, method: DescMethod): Promise<Operator> {
-    const { operators, failures, failuresMax } = this.#options;
+  check(call: Call, method: DescMethod): Operator | Promise<Operator> {
+    const { operators } = this.#options;
     const place = networkOf(call.head.remoteAddress);
     const mac = operators.macOf(authorizationOf(call.head));
     const name = `${place} ${mac}`;
-    if (!this.#known.has(name)) {
-      const { remaining, resetMs } = await failures.look(place, failuresMax);
-      if (remaining === 0) throw this.#tooMany(resetMs);
-    }
-    call.operator = await this.#find(mac).catch((error) => this.#failed(place, name, error));
-    this.#note(name);
-    checkRole(call.operator, method);
-    return call.operator;
+    const held = this.#known.has(name) ? operators.held(mac) : undefined;
+    if (held !== undefined) return this.#letIn(call, method, name, held);
+    return this.#find(place, mac, name).then((found) => this.#letIn(call, method, name, found));
   }
 
   /**
    * Looks again at who was let in a moment ago. A stream is from then on ended, with the error that a
-   * new one would meet, as soon as its operator may no longer have it.
+   * new one would meet, as soon as its operator may no longer have it. No promise where nothing waits.
    * @throws AppError OPERATOR_TOKEN_INVALID or ROLE_INSUFFICIENT
    */
-  async checkAgain(call: Call, method: DescMethod, before: Operator): Promise<void> {
-    const look = async (): Promise<Operator> => {
-      const operator = await this.#find(before.tokenMac);
+  checkAgain(call: Call, method: DescMethod, before: Operator): void | Promise<void> {
+    const { operators } = this.#options;
+    const good = (operator: Operator): Operator => {
       checkRole(operator, method);
+      call.operator = operator;
       return operator;
     };
-    call.operator = await look();
-    if (method.methodKind === 'unary') return;
-    const { operators } = this.#options;
-    call.beforeAnswer = () => (operators.isCurrent() ? undefined : look());
-    const end = operators.attend(before, {
-      look: async () => (await look()).expiresAtMs ?? Number.POSITIVE_INFINITY,
-      failed: (error) => call.end(asAppError(error)),
-    });
-    call.onEnd(end);
+    const look = async () => good(await operators.ofMac(before.tokenMac));
+    if (method.methodKind !== 'unary') {
+      return look().then(() => {
+        call.beforeAnswer = () => (operators.isCurrent() ? undefined : look());
+        const end = operators.attend(before, {
+          look: async () => (await look()).expiresAtMs ?? Number.POSITIVE_INFINITY,
+          failed: (error) => call.end(asAppError(error)),
+        });
+        call.onEnd(end);
+      });
+    }
+    const held = operators.held(before.tokenMac);
+    if (held === undefined) return look().then(() => {});
+    good(held);
   }
 
-  async #find(mac: string): Promise<Operator> {
-    return this.#options.operators.ofMac(mac);
+  #letIn(call: Call, method: DescMethod, name: string, operator: Operator): Operator {
+    call.operator = operator;
+    this.#note(name);
+    checkRole(operator, method);
+    return operator;
+  }
+
+  async #find(place: string, mac: string, name: string): Promise<Operator> {
+    const { operators, failures, failuresMax } = this.#options;
+    if (!this.#known.has(name)) {
+      const { remaining, resetMs } = await failures.look(place, failuresMax);
+      if (remaining === 0) throw this.#tooMany(resetMs);
+    }
+    try {
+      return await operators.ofMac(mac);
+    } catch (error) {
+      return this.#failed(place, name, error);
+    }
   }
 
   /** Counts a failure; what cannot be looked up says nothing against the caller. */

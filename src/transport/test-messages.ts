@@ -7,12 +7,13 @@ import {
   type MessageInitShape,
   ScalarType,
 } from '@bufbuild/protobuf';
-import { TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 
 /** Messages of a kind, with any values that they may hold. */
 export function messages(desc: DescMessage): fc.Arbitrary<Message> {
   if (desc.typeName === TimestampSchema.typeName) return timestamps;
+  if (desc.typeName === DurationSchema.typeName) return durations;
   const plain = desc.fields.filter(({ oneof }) => oneof === undefined);
   const each = Object.fromEntries(plain.map((field) => [field.localName, fields(field)]));
   const oneofs = desc.oneofs.map((oneof) => {
@@ -32,6 +33,16 @@ const timestamps = fc
     nanos: fc.oneof(fc.constant(0), fc.nat(999_999_999)),
   })
   .map((init) => create(TimestampSchema, init));
+
+const nanos = fc.oneof(fc.constant(0), fc.nat(999_999_999));
+const durations = fc
+  .record({ seconds: fc.bigInt(0n, 315_576_000_000n), nanos, isNegative: fc.boolean() })
+  .map(({ seconds, nanos: part, isNegative }) =>
+    create(
+      DurationSchema,
+      isNegative ? { seconds: -seconds, nanos: 0 - part } : { seconds, nanos: part },
+    ),
+  );
 
 function fields(field: DescField): fc.Arbitrary<unknown> {
   const one = values(field);

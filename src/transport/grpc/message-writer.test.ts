@@ -12,7 +12,10 @@ import {
   OrdersResponseSchema,
   SubscribeTradesResponseSchema,
 } from '../../gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
-import { CheckRequestSchema } from '../../gen/propusk/access/v1/access_service_pb.js';
+import {
+  CheckRequestSchema,
+  CheckResponseSchema,
+} from '../../gen/propusk/access/v1/access_service_pb.js';
 import { ListAuditEntriesResponseSchema } from '../../gen/propusk/admin/v1/audit_service_pb.js';
 import { messages } from '../test-messages.ts';
 import { frame, PREFIX_BYTES } from './frames.ts';
@@ -25,6 +28,7 @@ const KINDS: readonly DescMessage[] = [
   SubscribeTradesResponseSchema,
   GetUsageMetricsResponseSchema,
   CheckRequestSchema,
+  CheckResponseSchema,
 ];
 
 for (const desc of KINDS) {
@@ -86,5 +90,21 @@ test('numbers that are no int32 are refused, as the library refuses them', () =>
     const permission = create(MDPermissionSchema, { delayMinutes });
     assert.throws(() => toBinary(MDPermissionSchema, permission));
     assert.throws(() => frameOf(MDPermissionSchema, permission), RangeError);
+  }
+});
+
+test('a frozen message is written once where it is short, another each time', () => {
+  for (const [length, isKept] of [
+    [10, true],
+    [2000, false],
+  ] as const) {
+    const message = create(TokenDetailsResponseSchema, { accountIds: ['a'.repeat(length)] });
+    const before = frameOf(TokenDetailsResponseSchema, message);
+    message.accountIds.push('b');
+    assert.notDeepEqual(frameOf(TokenDetailsResponseSchema, message), before);
+    Object.freeze(message);
+    const frozen = frameOf(TokenDetailsResponseSchema, message);
+    message.accountIds.push('c');
+    assert.equal(frameOf(TokenDetailsResponseSchema, message) === frozen, isKept);
   }
 });

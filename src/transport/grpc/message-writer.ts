@@ -11,7 +11,7 @@ import {
   ScalarType,
   toBinary,
 } from '@bufbuild/protobuf';
-import { TimestampSchema } from '@bufbuild/protobuf/wkt';
+import { DurationSchema, TimestampSchema } from '@bufbuild/protobuf/wkt';
 import { frame } from './frames.ts';
 
 type Put = (value: never) => void;
@@ -37,6 +37,9 @@ const WIRE_BYTES = 2;
 
 /** Of a frame; a longer one is made anew each time. */
 const KEPT_BYTES_MAX = 1024;
+
+/** Those that are messages like any other. */
+const PLAIN_OF_GOOGLES: readonly string[] = [TimestampSchema.typeName, DurationSchema.typeName];
 
 const writers = new WeakMap<DescMessage, Put | null>();
 const kept = new WeakMap<Message, Buffer>();
@@ -81,7 +84,7 @@ function isSimple(desc: DescMessage, seen: Set<DescMessage>): boolean {
   if (seen.has(desc)) return true;
   seen.add(desc);
   const isGoogles = desc.typeName.startsWith('google.protobuf.');
-  if (isGoogles && desc.typeName !== TimestampSchema.typeName) return false;
+  if (isGoogles && !PLAIN_OF_GOOGLES.includes(desc.typeName)) return false;
   return desc.fields.every(
     ({ fieldKind, scalar, proto, message }) =>
       fieldKind !== 'map' &&

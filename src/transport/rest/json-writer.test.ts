@@ -11,6 +11,7 @@ import {
   OrdersResponseSchema,
   SubscribeTradesResponseSchema,
 } from '../../gen/grpc/tradeapi/v1/orders/orders_service_pb.js';
+import { CheckResponseSchema } from '../../gen/propusk/access/v1/access_service_pb.js';
 import { ListAuditEntriesResponseSchema } from '../../gen/propusk/admin/v1/audit_service_pb.js';
 import { messages } from '../test-messages.ts';
 import { writeJson } from './json-writer.ts';
@@ -22,6 +23,7 @@ const KINDS: readonly DescMessage[] = [
   OrdersResponseSchema,
   SubscribeTradesResponseSchema,
   GetUsageMetricsResponseSchema,
+  CheckResponseSchema,
 ];
 
 for (const desc of KINDS) {
@@ -55,4 +57,20 @@ test('a frozen list is written once, another each time', () => {
   write(list);
   permission.delayMinutes = 3;
   assert.match(write(list) ?? '', /"delay_minutes":2/, 'who freezes a list freezes what is in it');
+});
+
+test('a frozen message is written once where it is short, another each time', () => {
+  for (const [length, isKept] of [
+    [10, true],
+    [2000, false],
+  ] as const) {
+    const message = create(TokenDetailsResponseSchema, { accountIds: ['a'.repeat(length)] });
+    const before = writeJson(TokenDetailsResponseSchema, message);
+    message.accountIds.push('b');
+    assert.notEqual(writeJson(TokenDetailsResponseSchema, message), before);
+    Object.freeze(message);
+    const frozen = writeJson(TokenDetailsResponseSchema, message);
+    message.accountIds.push('c');
+    assert.equal(writeJson(TokenDetailsResponseSchema, message) === frozen, isKept);
+  }
 });

@@ -11,7 +11,12 @@ import {
   ScalarType,
   toJson,
 } from '@bufbuild/protobuf';
-import { type Timestamp, TimestampSchema } from '@bufbuild/protobuf/wkt';
+import {
+  type Duration,
+  DurationSchema,
+  type Timestamp,
+  TimestampSchema,
+} from '@bufbuild/protobuf/wkt';
 import { allWithin, isWellKnown } from './fields.ts';
 
 type Write = (value: never) => string;
@@ -19,6 +24,8 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** 9999-12-31T23:59:59Z. */
 const SECONDS_MAX = 253_402_300_799;
+/** 10,000 years, as a Duration is limited. */
+const DURATION_SECONDS_MAX = 315_576_000_000n;
 const DAY_SECONDS = 86_400;
 /** Letters of a date in RFC 3339. */
 const DATE_LENGTH = 10;
@@ -62,9 +69,7 @@ function write(desc: DescMessage, message: Message): string | undefined {
 /** True where all that messages of this kind may hold is written here. */
 function isSimple(desc: DescMessage): boolean {
   return allWithin(desc).every(
-    (one) =>
-      one.typeName === TimestampSchema.typeName ||
-      (!isWellKnown(one) && one.fields.every(isSimpleField)),
+    (one) => WELL_KNOWN.has(one.typeName) || (!isWellKnown(one) && one.fields.every(isSimpleField)),
   );
 }
 
@@ -76,7 +81,8 @@ function isSimpleField({ fieldKind, scalar, proto, enum: named }: DescField): bo
 }
 
 function writerOf(desc: DescMessage): Write {
-  if (desc.typeName === TimestampSchema.typeName) return writeTimestamp as Write;
+  const known = WELL_KNOWN.get(desc.typeName);
+  if (known !== undefined) return known;
   const sorted = desc.fields.toSorted((a, b) => a.number - b.number);
   const fields = sorted.map((field) => ({ name: `"${field.name}":`, write: fieldOf(field) }));
   return (message: Values) => {
@@ -136,6 +142,13 @@ function isLong(scalar: ScalarType | undefined): boolean {
   return [INT64, UINT64, SINT64, FIXED64, SFIXED64].some((long) => long === scalar);
 }
 
+/** Whole seconds, fast. */
+function writeDuration(duration: Duration): string {
+  const { seconds, nanos } = duration;
+  const isPlain = nanos === 0 && seconds >= 0n && seconds <= DURATION_SECONDS_MAX;
+  return isPlain ? `"${seconds}s"` : JSON.stringify(toJson(DurationSchema, duration));
+}
+
 /** Whole seconds since 1970, as those of tokens are, fast. */
 function writeTimestamp(timestamp: Timestamp): string {
   const seconds = Number(timestamp.seconds);
@@ -161,3 +174,9 @@ function dateOf(day: number): string {
 function digits(number: number): string {
   return number < 10 ? `0${number}` : String(number);
 }
+
+/** Of google.protobuf's messages, those that are written here. */
+const WELL_KNOWN: ReadonlyMap<string, Write> = new Map([
+  [TimestampSchema.typeName, writeTimestamp as Write],
+  [DurationSchema.typeName, writeDuration as Write],
+]);

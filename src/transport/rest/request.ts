@@ -27,7 +27,8 @@ export function readRequest(match: Match, query: string, body: Buffer): Message 
   const { binding, variables } = match;
   const { input } = binding.method;
   const text = binding.body === '' ? undefined : textOf(body);
-  if (binding.body === '*' && variables.size === 0 && isPlain(input) && !binding.isStrict) {
+  const isOdd = variables.size > 0 || (binding.isStrict && query !== '');
+  if (binding.body === '*' && !isOdd && isPlain(input)) {
     const message = readPlain(input, text ?? '{}');
     if (message !== undefined) return message;
   }
@@ -94,19 +95,20 @@ function readField(
 
 const plain = new WeakMap<DescMessage, boolean>();
 
-/** True for messages of strings and booleans alone. */
+/** True for messages of strings, booleans and enums alone. */
 function isPlain(message: DescMessage): boolean {
   let is = plain.get(message);
   if (is === undefined) {
-    is = message.fields.every(
-      ({ fieldKind, scalar, oneof }) =>
-        fieldKind === 'scalar' &&
-        (scalar === ScalarType.STRING || scalar === ScalarType.BOOL) &&
-        oneof === undefined,
-    );
+    is = message.fields.every(isPlainField);
     plain.set(message, is);
   }
   return is;
+}
+
+function isPlainField({ fieldKind, scalar, enum: named, oneof }: DescField): boolean {
+  if (oneof !== undefined) return false;
+  if (fieldKind === 'enum') return named?.typeName !== 'google.protobuf.NullValue';
+  return fieldKind === 'scalar' && (scalar === ScalarType.STRING || scalar === ScalarType.BOOL);
 }
 
 /**
@@ -123,19 +125,26 @@ function readPlain(message: DescMessage, text: string): Message | undefined {
     return undefined;
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-  const init: Record<string, string | boolean> = {};
+  const init: Record<string, string | boolean | number> = {};
   let strings = 0;
   for (const [name, value] of Object.entries(json)) {
     const field = fieldNamed(message, name);
-    if (field === undefined || field.localName in init || !isOf(field, value)) return undefined;
-    init[field.localName] = value;
+    const read = field && plainValue(field, value);
+    if (field === undefined || read === undefined || field.localName in init) return undefined;
+    init[field.localName] = read;
     strings += typeof value === 'string' ? 2 : 1;
   }
   return quotesIn(text) === 2 * strings ? create(message, init as never) : undefined;
 }
 
-function isOf({ scalar }: DescField, value: unknown): value is string | boolean {
-  return typeof value === (scalar === ScalarType.STRING ? 'string' : 'boolean');
+/** What a value stands for, an enum by its name; undefined for one that is not of the field. */
+function plainValue(
+  { scalar, enum: named }: DescField,
+  value: unknown,
+): string | boolean | number | undefined {
+  if (named !== undefined) return named.values.find(({ name }) => name === value)?.number;
+  const isOf = typeof value === (scalar === ScalarType.STRING ? 'string' : 'boolean');
+  return isOf ? (value as string | boolean) : undefined;
 }
 
 function quotesIn(text: string): number {
