@@ -14,6 +14,8 @@ import type { ConnectionLimits } from './limits.ts';
 
 /** How much longer than it is told a connection stays open: a request may be on its way. So does Node. */
 const IDLE_GRACE_MS = 1000;
+/** A longer head is read anew each time: there is one for each connection. */
+const KNOWN_BYTES_MAX = 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 export interface Http1FastPathOptions {
@@ -53,9 +55,8 @@ class Connection implements FastConnection {
   readonly idleSeconds: number;
   readonly #options: Http1FastPathOptions;
   readonly #forget: () => void;
-  /** The last head: most clients send the same one again and again. */
-  #headBytes = HEAD_END;
-  #head: SimpleHead | undefined;
+  /** A short head and its bytes: most clients send the same one again and again. */
+  #known: { readonly bytes: Buffer; readonly head: SimpleHead } | undefined;
   #underWay: FastExchange | undefined;
   /** What came before the answer to what is under way. */
   #early: Buffer | undefined;
@@ -103,30 +104,30 @@ class Connection implements FastConnection {
       return;
     }
     const head = this.#headOf(chunk);
-    const headBytes = this.#headBytes.length;
-    if (head === undefined || chunk.length !== headBytes + head.bodyBytes) {
+    if (head === undefined || chunk.length !== head.headBytes + head.bodyBytes) {
       this.#handOver(chunk);
       return;
     }
-    const exchange = new FastExchange(head, chunk.subarray(headBytes), this);
+    const exchange = new FastExchange(head, chunk.subarray(head.headBytes), this);
     this.#underWay = exchange;
     this.#options.handle(exchange);
   };
 
   #headOf(chunk: Buffer): SimpleHead | undefined {
-    const { length } = this.#headBytes;
-    if (this.#head !== undefined && chunk.length >= length) {
-      if (this.#headBytes.compare(chunk, 0, length) === 0) return this.#head;
-    }
+    const known = this.#known;
+    const length = known?.bytes.length ?? 0;
+    if (chunk.length >= length && known?.bytes.compare(chunk, 0, length) === 0) return known.head;
     const end = chunk.indexOf(HEAD_END);
     if (end === -1 || end > this.#options.limits.headerBytesMax) return undefined;
-    // A copy, without the body, which may be a secret.
-    this.#headBytes = Buffer.from(chunk.subarray(0, end + HEAD_END.length));
-    const head = readSimpleHead(this.#headBytes.toString('latin1'));
+    const bytes = chunk.subarray(0, end + HEAD_END.length);
+    const head = readSimpleHead(bytes.toString('latin1'));
     // Some answers of gRPC-Web are streams, in which a peer that leaves is to be noticed.
-    const isGrpc = flavourOf(head?.headers['content-type'] ?? '') !== undefined;
-    this.#head = isGrpc ? undefined : head;
-    return this.#head;
+    if (head === undefined || flavourOf(head.headers['content-type'] ?? '') !== undefined) {
+      return undefined;
+    }
+    // A copy, without the body.
+    if (bytes.length <= KNOWN_BYTES_MAX) this.#known = { bytes: Buffer.from(bytes), head };
+    return head;
   }
 
   /** Reads nothing more until the peer has read what was sent. */

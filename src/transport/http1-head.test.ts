@@ -13,7 +13,8 @@ function head(first: string, lines: string): string {
 
 test('a simple head', () => {
   const lines = `${HOST}X-Two:  a b\t\r\ncontent-length: 12\r\nConnection: Keep-Alive\r\n`;
-  assert.deepEqual(readSimpleHead(head('POST /v1/sessions?a=%20b', lines)), {
+  const text = head('POST /v1/sessions?a=%20b', lines);
+  assert.deepEqual(readSimpleHead(text), {
     verb: 'POST',
     target: '/v1/sessions?a=%20b',
     headers: { host: 'x', 'x-two': 'a b', 'content-length': '12', connection: 'Keep-Alive' },
@@ -21,6 +22,7 @@ test('a simple head', () => {
       ...['Host', 'x', 'X-Two', 'a b'],
       ...['content-length', '12', 'Connection', 'Keep-Alive'],
     ],
+    headBytes: text.length,
     bodyBytes: 12,
   });
   assert.equal(readSimpleHead(head('GET /', HOST))?.bodyBytes, 0);

@@ -14,6 +14,7 @@ export interface SimpleHead {
   readonly headers: IncomingHttpHeaders;
   /** Names and values in turn, as they were sent. */
   readonly rawHeaders: readonly string[];
+  readonly headBytes: number;
   /** Of the body that follows. */
   readonly bodyBytes: number;
 }
@@ -48,5 +49,6 @@ export function readSimpleHead(head: string): SimpleHead | undefined {
   const { host, connection = 'keep-alive', 'content-length': length = '0' } = headers;
   if (host === undefined || connection.toLowerCase() !== 'keep-alive') return undefined;
   if (!LENGTH.test(length) || NOT_SIMPLE.some((name) => name in headers)) return undefined;
-  return { verb, target, headers, rawHeaders, bodyBytes: Number(length) };
+  const [headBytes, bodyBytes] = [head.length, Number(length)];
+  return { verb, target, headers, rawHeaders, headBytes, bodyBytes };
 }
