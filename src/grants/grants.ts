@@ -1,6 +1,7 @@
 /**
- * What keys may do, held in memory and dropped when it changes: by the store's change events, and
- * at the next instant at which it changes by itself. It is trusted only while the store is current.
+ * What keys may do, and which secrets are theirs, held in memory and dropped when it changes: by the
+ * store's change events, and at the next instant at which it changes by itself. It is trusted only while
+ * the store is current.
  *
  * Why no grant is older than what was announced, nor than the call where the store is not current:
  * - A look-up sees all that was announced before it began. What is announced about its key or client while
