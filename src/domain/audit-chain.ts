@@ -3,7 +3,8 @@
  * it, and the newest one is noted with an HMAC of its own. Who has not the key can neither write an
  * entry nor say that the log ends earlier.
  */
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
+import { hmacOf } from './hmac.ts';
 import type { AuditEntry } from './model.ts';
 
 /** Names the version of the key and of what is HMACed. */
@@ -106,5 +107,5 @@ export function isSame(one: string, other: string): boolean {
 
 function macOf(key: KeyObject, what: string, content: readonly (string | number)[]): string {
   const text = `${what}\n${JSON.stringify(content)}`;
-  return `${VERSION}:${createHmac('sha256', key).update(text).digest('base64url')}`;
+  return `${VERSION}:${hmacOf(key, text)}`;
 }

@@ -6,13 +6,13 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHmac,
   createSecretKey,
   hkdfSync,
   type KeyObject,
   timingSafeEqual,
 } from 'node:crypto';
 import type { Random } from './clock.ts';
+import { hmacOf } from './hmac.ts';
 
 /** Bytes of a master key. */
 export const MASTER_KEY_BYTES = 32;
@@ -50,12 +50,12 @@ export class MasterKey {
 
   /** What the store keeps instead of a secret, and finds its key by. */
   macOfSecret(secret: string): string {
-    return `${VERSION}:${mac(this.#secretMac, secret).toString('base64url')}`;
+    return `${VERSION}:${hmacOf(this.#secretMac, secret)}`;
   }
 
   /** Noted in the database, so that a wrong master key is told at the start. */
   checkValue(): string {
-    return `${VERSION}:${mac(this.#check, 'propusk').toString('base64url')}`;
+    return `${VERSION}:${hmacOf(this.#check, 'propusk')}`;
   }
 
   /** True when `noted` was written under this master key. */
@@ -67,7 +67,7 @@ export class MasterKey {
 
   /** 160 bits that are the same for the same master key and name: a demo key's secret. */
   demoSecretBits(name: string): Buffer {
-    return mac(this.#demo, name).subarray(0, 20);
+    return Buffer.from(hmacOf(this.#demo, name), 'base64url').subarray(0, 20);
   }
 
   /** Encrypts (AES-256-GCM); `label` says what it is, and must be given again to open it. */
@@ -93,8 +93,4 @@ export class MasterKey {
       decipher.final(),
     ]);
   }
-}
-
-function mac(key: KeyObject, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
 }

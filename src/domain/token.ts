@@ -6,8 +6,9 @@
  * leaves no room for another algorithm, an embedded key, a `crit`, duplicate or unknown claims,
  * trailing data, or base64url that is not canonical.
  */
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Random } from './clock.ts';
+import { hmacOf } from './hmac.ts';
 
 const ISSUER = 'propusk';
 /** Characters; ours have some 330. Longer ones are refused before any work is spent on them. */
@@ -71,14 +72,10 @@ function payloadOf(claims: Claims): string {
   );
 }
 
-function signatureOf(signed: string, key: KeyObject): string {
-  return createHmac('sha256', key).update(signed).digest('base64url');
-}
-
 /** Makes the token that says this. */
 export function signToken(claims: Claims, signingKey: SigningKey): string {
   const signed = `${headerOf(signingKey.id)}.${payloadOf(claims)}`;
-  return `${signed}.${signatureOf(signed, signingKey.key)}`;
+  return `${signed}.${hmacOf(signingKey.key, signed)}`;
 }
 
 function readClaims(payload: string): Claims | undefined {
@@ -134,7 +131,7 @@ export class TokenReader {
     const key = this.#keys.get(header);
     if (key === undefined) return 'TOKEN_FORGED';
     const given = Buffer.from(signature);
-    const expected = Buffer.from(signatureOf(`${header}.${payload}`, key));
+    const expected = Buffer.from(hmacOf(key, `${header}.${payload}`));
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
       return 'TOKEN_FORGED';
     }

@@ -42,6 +42,9 @@ function make(tokensCachedMax = 10) {
     grant: GRANT as Grant | undefined | Promise<Grant | undefined>,
     revoked: new Set<string>(),
     reads: 0,
+    /** The key of the good secret, where that is held. */
+    held: undefined as string | undefined,
+    asked: 0,
   };
   const reader = new TokenReader([KEY]);
   const counting = {
@@ -53,9 +56,14 @@ function make(tokensCachedMax = 10) {
   const grants = {
     of: () => state.grant,
     isSessionRevoked: (id: string) => state.revoked.has(id),
+    keyIdOfSecret: (mac: string) => (SECRETS.has(mac) ? state.held : undefined),
   } as unknown as Grants;
   const clock = { now: () => state.nowMs, monotonic: () => state.nowMs };
-  const store = { keyIdOfSecret: async (mac: string) => SECRETS.get(mac) } as unknown as Store;
+  const keyIdOfSecret = async (mac: string) => {
+    state.asked++;
+    return SECRETS.get(mac);
+  };
+  const store = { keyIdOfSecret } as unknown as Store;
   const masterKey = { macOfSecret: (secret: string) => `mac of ${secret}` } as MasterKey;
   const parts = { reader: counting, grants, store, masterKey, clock, tokensCachedMax };
   return { state, admission: new Admission(parts) };
@@ -170,4 +178,37 @@ test('only so many tokens are remembered; the oldest goes first', async () => {
   assert.equal(state.reads, 3);
   await admission.ofToken(a ?? '');
   assert.equal(state.reads, 4);
+});
+
+test('whose secret it is tells what is held, and else the store', async () => {
+  const { admission, state } = make();
+  const caller = { claims: undefined, grant: GRANT, secretMac: 'mac of good' };
+  assert.deepEqual(await admission.ofSecret('good', '192.0.2.1'), caller);
+  assert.equal(state.asked, 1);
+  state.held = 'key';
+  assert.deepEqual(admission.ofSecret('good', '192.0.2.1'), caller, 'without a promise');
+  assert.equal(state.asked, 1);
+});
+
+test('a secret is refused for what its key may not do, whether it is held or not', async () => {
+  const { admission, state } = make();
+  const refused = async (logReason: string, secret = 'good') => {
+    const opening = Promise.try(() => admission.ofSecret(secret, '192.0.2.1'));
+    await assert.rejects(opening, (error: AppError) => {
+      assert.equal(error.reason, 'SECRET_INVALID');
+      assert.equal(error.options.logReason, logReason);
+      return true;
+    });
+  };
+  for (const held of [undefined, 'key']) {
+    state.held = held;
+    await refused('SECRET_UNKNOWN', 'nobody has it');
+    state.grant = { ...GRANT, sourceNetworks: ['198.51.100.0/24'] };
+    await refused('SOURCE_NOT_ALLOWED');
+    state.grant = { ...GRANT, refusal: 'KEY_REVOKED' };
+    await refused('KEY_REVOKED');
+    state.grant = Promise.resolve(undefined);
+    await refused('KEY_UNKNOWN');
+    state.grant = GRANT;
+  }
 });

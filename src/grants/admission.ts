@@ -16,6 +16,8 @@ export interface Caller {
   readonly grant: Grant;
   /** Of the token that was shown; undefined when it was a secret. */
   readonly claims: Claims | undefined;
+  /** What the secret that was shown is known by. */
+  readonly secretMac?: string;
 }
 
 export interface AdmissionOptions {
@@ -73,35 +75,37 @@ export class Admission {
     return this.#callerOf(claims, held instanceof Promise ? await held : held);
   }
 
-  /** What a secret is known by. */
-  macOf(secret: string): string {
-    return this.#options.masterKey.macOfSecret(secret);
-  }
-
   /**
-   * Whose secret this is.
+   * Whose secret this is. No promise when it is held, and the key's grant as well.
    * @param from the address that it is shown from
    * @param session that the secret opened, where it is to be looked at afterwards
    * @throws AppError SECRET_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
-  async ofSecret(secret: string, from: string, session?: SessionOf): Promise<Caller> {
-    const { store, clock } = this.#options;
-    const keyId = await store.keyIdOfSecret(this.macOf(secret), clock.now());
-    if (keyId === undefined) throw refuseSecret('SECRET_UNKNOWN');
-    const grant = await this.ofKey(keyId, session);
-    if (!isSourceAllowed(grant.sourceNetworks, from)) throw refuseSecret('SOURCE_NOT_ALLOWED');
-    return { claims: undefined, grant };
+  ofSecret(secret: string, from: string, session?: SessionOf): Caller | Promise<Caller> {
+    const { store, grants, masterKey, clock } = this.#options;
+    const secretMac = masterKey.macOfSecret(secret);
+    const callerOf = (grant: Grant): Caller => {
+      if (!isSourceAllowed(grant.sourceNetworks, from)) throw refuseSecret('SOURCE_NOT_ALLOWED');
+      return { claims: undefined, grant, secretMac };
+    };
+    const held = grants.keyIdOfSecret(secretMac);
+    if (held !== undefined) return after(this.ofKey(held, session), callerOf);
+    return store.keyIdOfSecret(secretMac, clock.now()).then((found) => {
+      if (found === undefined) throw refuseSecret('SECRET_UNKNOWN');
+      return after(this.ofKey(found, session), callerOf);
+    });
   }
 
   /**
-   * What a key that signed in before may do now.
+   * What a key that signed in before may do now. No promise when its grant is held.
    * @throws AppError SECRET_INVALID when it works no more
    */
-  async ofKey(keyId: string, session?: SessionOf): Promise<Grant> {
-    const grant = await this.#options.grants.of(keyId, session);
-    if (grant === undefined) throw refuseSecret('KEY_UNKNOWN', knownKeyOf(keyId, grant));
-    if (grant.refusal !== null) throw refuseSecret(grant.refusal, grant);
-    return grant;
+  ofKey(keyId: string, session?: SessionOf): Grant | Promise<Grant> {
+    return after(this.#options.grants.of(keyId, session), (grant) => {
+      if (grant === undefined) throw refuseSecret('KEY_UNKNOWN', knownKeyOf(keyId, grant));
+      if (grant.refusal !== null) throw refuseSecret(grant.refusal, grant);
+      return grant;
+    });
   }
 
   #callerInTime(claims: Claims, grant: Grant | undefined): Caller {
@@ -144,6 +148,11 @@ export class Admission {
     this.#genuine.set(token, claims);
     return claims;
   }
+}
+
+/** What becomes of a value: at once where it is there. */
+function after<T, R>(value: T | Promise<T>, become: (value: T) => R | Promise<R>): R | Promise<R> {
+  return value instanceof Promise ? value.then(become) : become(value);
 }
 
 /** The key of a genuine token or secret, also where it is there no more. */

@@ -24,7 +24,7 @@ async function get(store: SlowStore, grants: Grants, keyId: string): Promise<Gra
 
 type Step =
   | { readonly do: 'ask' | 'revoke' | 'restore' | 'remove'; readonly keyId: string }
-  | { readonly do: 'expire'; readonly keyId: string; readonly inMs: number }
+  | { readonly do: 'expire' | 'rotate'; readonly keyId: string; readonly inMs: number }
   | { readonly do: 'accounts'; readonly clientId: string; readonly ids: string[] }
   | { readonly do: 'answer'; readonly which: number }
   | { readonly do: 'wait'; readonly ms: number }
@@ -35,7 +35,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('ask' as const), keyId }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('answer' as const), which: fc.nat(5) }) },
   fc.record({ do: fc.constantFrom('revoke' as const, 'restore' as const), keyId }),
-  fc.record({ do: fc.constant('expire' as const), keyId, inMs: fc.integer({ min: 1, max: 50 }) }),
+  fc.record({
+    do: fc.constantFrom('expire' as const, 'rotate' as const),
+    keyId,
+    inMs: fc.integer({ min: 1, max: 50 }),
+  }),
   fc.record({
     do: fc.constant('accounts' as const),
     clientId: fc.constantFrom('c1', 'c2'),
@@ -44,6 +48,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 60 }) }),
   fc.record({ do: fc.constant('late' as const), isLate: fc.boolean() }),
 );
+
+/** Gives a key a new secret; the one before it works for a while. */
+function rotate(store: SlowStore, keyId: string, endsAtMs: number): void {
+  const previousSecretMac = store.keys.get(keyId)?.secretMac ?? null;
+  const secretMac = `mac ${store.states.length} of ${keyId}`;
+  store.changeKey(keyId, { secretMac, previousSecretMac, previousSecretEndsAtMs: endsAtMs });
+}
+
+/** Secrets that are held are those that work now, and their keys' own. */
+function checkSecrets(store: SlowStore, clock: FakeClock, grants: Grants): void {
+  const seen = store.states.flatMap(({ holdings }) => [...holdings.values()]);
+  for (const secretMac of new Set(seen.map(({ key }) => key.secretMac))) {
+    const keyId = grants.keyIdOfSecret(secretMac);
+    if (keyId === undefined) continue;
+    const key = store.keys.get(keyId);
+    if (key?.secretMac === secretMac) continue;
+    assert.equal(key?.previousSecretMac, secretMac, 'a secret that was replaced');
+    assert.ok(clock.now() < (key.previousSecretEndsAtMs ?? 0), 'a secret that has ended');
+  }
+}
 
 test('whatever comes between, a grant is what holds at the moment in which it is given', async () => {
   const property = fc.asyncProperty(
@@ -79,6 +103,8 @@ test('whatever comes between, a grant is what holds at the moment in which it is
           store.changeKey(each.keyId, { revokedAtMs: null, expiresAtMs: null });
         } else if (each.do === 'expire') {
           store.changeKey(each.keyId, { expiresAtMs: clock.now() + each.inMs });
+        } else if (each.do === 'rotate') {
+          rotate(store, each.keyId, clock.now() + each.inMs);
         } else if (each.do === 'accounts') {
           store.changeClient(each.clientId, each.ids);
         } else if (each.do === 'wait') {
@@ -87,6 +113,7 @@ test('whatever comes between, a grant is what holds at the moment in which it is
           store.readsLate = each.isLate;
         }
         await nextTurn();
+        checkSecrets(store, clock, grants);
       }
       await store.answerAll();
       await nextTurn();
@@ -119,6 +146,31 @@ test('a held grant is given without a look-up, until its key or client changes',
   assert.deepEqual((await get(store, grants, 'k1'))?.accountIds, ['a', 'd']);
   assert.ok(!(grants.of('k2') instanceof Promise), 'of another client');
   assert.equal(store.lookUps, 5);
+});
+
+test('a secret is held with its key, and dropped with it', async () => {
+  const { store, clock, grants } = await make(2);
+  assert.equal(grants.keyIdOfSecret('mac of k0'), undefined, 'nobody has looked');
+  await get(store, grants, 'k0');
+  assert.equal(grants.keyIdOfSecret('mac of k0'), 'k0');
+  rotate(store, 'k0', clock.now() + 5);
+  assert.equal(grants.keyIdOfSecret('mac of k0'), undefined);
+  await get(store, grants, 'k0');
+  assert.equal(grants.keyIdOfSecret('mac of k0'), 'k0', 'the secret before, for a while');
+  clock.ms += 5;
+  assert.equal(grants.keyIdOfSecret('mac of k0'), undefined);
+  const newest = store.keys.get('k0')?.secretMac ?? '';
+  assert.equal(grants.keyIdOfSecret(newest), 'k0');
+  store.changeClient('c1', []);
+  assert.equal(grants.keyIdOfSecret(newest), undefined);
+  for (const id of KEYS) await get(store, grants, id);
+  assert.equal(grants.keyIdOfSecret(newest), undefined, 'there is room for two');
+  assert.equal(grants.keyIdOfSecret('mac of k2'), 'k2');
+  store.isOld = true;
+  assert.equal(grants.keyIdOfSecret('mac of k2'), undefined, 'what is held is not trusted');
+  store.isOld = false;
+  store.changes.announce([{ kind: 'everything' }]);
+  assert.equal(grants.keyIdOfSecret('mac of k2'), undefined);
 });
 
 test('what becomes of orders drops nothing, and no look-up is made again', async () => {

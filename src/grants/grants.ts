@@ -1,6 +1,7 @@
 /**
- * What keys may do, held in memory and dropped when it changes: by the store's change events, and
- * at the next instant at which it changes by itself. It is trusted only while the store is current.
+ * What keys may do, and which secrets are theirs, held in memory and dropped when it changes: by the
+ * store's change events, and at the next instant at which it changes by itself. It is trusted only while
+ * the store is current.
  *
  * Why no grant is older than what was announced, nor than the call where the store is not current:
  * - A look-up sees all that was announced before it began. What is announced about its key or client while
@@ -13,8 +14,10 @@
  */
 import type { Clock } from '../domain/clock.ts';
 import { type Grant, grantOf } from '../domain/grant.ts';
+import type { ApiKey } from '../domain/model.ts';
 import type { Claims } from '../domain/token.ts';
 import type { Change, Store } from '../store/store.ts';
+import { HeldSecrets } from './held-secrets.ts';
 import { type Looker, lookAgain } from './look-again.ts';
 import { Looks } from './looks.ts';
 import { RevokedSessions, type SessionOf } from './revoked-sessions.ts';
@@ -38,6 +41,7 @@ export class Grants {
   readonly #clock: Clock;
   readonly #max: number;
   readonly #byKey = new Map<string, Grant>();
+  readonly #secrets = new HeldSecrets();
   /** Kept, since to find the first of a Map anew is to pass all that were deleted before it. */
   readonly #oldest = this.#byKey.keys();
   /** By key. */
@@ -93,6 +97,16 @@ export class Grants {
     }
     this.lookups.misses++;
     return this.#loadShared(keyId, session);
+  }
+
+  /**
+   * The key whose secret has this HMAC; undefined where what is held does not tell, and the store is to
+   * be asked.
+   */
+  keyIdOfSecret(secretMac: string): string | undefined {
+    return this.#store.isCurrent()
+      ? this.#secrets.keyIdOf(secretMac, this.#clock.now())
+      : undefined;
   }
 
   /** Whether the session was revoked, as far as is known: all that there is behind `of`. */
@@ -160,7 +174,7 @@ export class Grants {
         if (holdings === undefined) return undefined;
         const found = grantOf(holdings, this.#clock.now());
         const grant = { ...found, permissions: this.#permissions.of(found.permissions) };
-        this.#hold(grant);
+        this.#hold(grant, holdings.key);
         return grant;
       } finally {
         this.#since.end();
@@ -168,13 +182,14 @@ export class Grants {
     }
   }
 
-  #hold(grant: Grant): void {
+  #hold(grant: Grant, key: ApiKey): void {
     this.#drop(grant.keyId);
     if (this.#byKey.size >= this.#max) {
       const oldest = this.#oldest.next().value;
       if (oldest !== undefined) this.#drop(oldest);
     }
     this.#byKey.set(grant.keyId, grant);
+    this.#secrets.hold(key);
     const keys = this.#keysOfClient.get(grant.clientId) ?? new Set();
     this.#keysOfClient.set(grant.clientId, keys.add(grant.keyId));
   }
@@ -183,6 +198,7 @@ export class Grants {
     const grant = this.#byKey.get(keyId);
     if (grant === undefined) return;
     this.#byKey.delete(keyId);
+    this.#secrets.drop(keyId);
     const keys = this.#keysOfClient.get(grant.clientId);
     keys?.delete(keyId);
     if (keys?.size === 0) this.#keysOfClient.delete(grant.clientId);
@@ -211,6 +227,7 @@ export class Grants {
   #doubtAll(): void {
     this.#since.noteAll();
     this.#byKey.clear();
+    this.#secrets.clear();
     this.#keysOfClient.clear();
     this.#revoked.doubt();
     void this.#readRevoked();

@@ -35,7 +35,9 @@ export class SlowStore implements Pick<Store, Asked | 'subscribe' | 'isCurrent'>
       for (const change of changes) for (const listener of this.#listeners) listener(change);
     },
   };
-  readonly keys = new Map(KEYS.map((id) => [id, keyOf(id, id === 'k2' ? 'c2' : 'c1')]));
+  readonly keys = new Map(
+    KEYS.map((id) => [id, keyOf(id, id === 'k2' ? 'c2' : 'c1', { secretMac: `mac of ${id}` })]),
+  );
   readonly accounts = new Map<string, string[]>([
     ['c1', ['a']],
     ['c2', ['b']],

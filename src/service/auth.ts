@@ -134,7 +134,8 @@ class Sessions {
     checkSourceAppId(request.sourceAppId);
     const { keyId } = callerOf(call).grant;
     // Asked again each time: a stream opens many sessions.
-    const grant = await admission.ofKey(keyId);
+    const held = admission.ofKey(keyId);
+    const grant = held instanceof Promise ? await held : held;
     const nowMs = clock.now();
     const issuedAt = Math.floor(nowMs / 1000);
     const claims: Claims = {
@@ -196,7 +197,10 @@ class Sessions {
     return grant;
   }
 
-  #record(claims: Claims, { secret, sourceAppId }: SignIn, call: Call): Promise<boolean> {
+  #record(claims: Claims, { sourceAppId }: SignIn, call: Call): Promise<boolean> {
+    const { secretMac } = callerOf(call);
+    // Without it, any secret would do.
+    if (secretMac === undefined) throw new Error('the contract asks for a secret');
     const { remoteAddress, protocol, method } = call.head;
     const session: Session = {
       id: claims.sessionId,
@@ -208,7 +212,7 @@ class Sessions {
       expiresAtMs: claims.expiresAt * 1000,
       revokedAtMs: null,
     };
-    const { store, clock, admission } = this.#options;
+    const { store, clock } = this.#options;
     const audit = {
       atMs: clock.now(),
       actor: `key:${claims.keyId}`,
@@ -217,6 +221,6 @@ class Sessions {
       remoteAddress,
       detail: { method: method?.name, protocol, sourceAppId, requestId: call.requestId },
     };
-    return store.createSession(session, audit, admission.macOf(secret));
+    return store.createSession(session, audit, secretMac);
   }
 }

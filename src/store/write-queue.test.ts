@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Changes } from './changes.ts';
 import { refused } from './contract-checks.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -48,6 +49,21 @@ function setup(writeQueueMax: number, writeBatchMax: number) {
   const sizes = () => runner.batches.map((batch) => batch.length);
   return { runner, queue, submit, sizes };
 }
+
+test('what arrives turn after turn is one batch', async () => {
+  const { runner, submit, sizes } = setup(100, 100);
+  const started = runner.next();
+  const answers: Promise<string>[] = [];
+  for (const name of ['a', 'b', 'c']) {
+    const turn = nextTurn();
+    answers.push(submit(name));
+    await turn;
+  }
+  await started;
+  assert.deepEqual(sizes(), [3]);
+  runner.succeed();
+  await Promise.all(answers);
+});
 
 test('what arrives while a batch is under way is the next batch, in its order', async () => {
   const { runner, submit, sizes } = setup(100, 3);

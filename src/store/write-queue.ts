@@ -75,8 +75,7 @@ export class WriteQueue {
   }
 
   async #drain(): Promise<void> {
-    // A turn's wait, so that writes which arrive together share already the first commit.
-    await new Promise(setImmediate);
+    await this.#gather();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#limits.writeBatchMax);
       this.#underWay = batch.length;
@@ -86,6 +85,18 @@ export class WriteQueue {
       this.#settle(batch, outcomes);
     }
     this.#drained = undefined;
+  }
+
+  /**
+   * Waits a turn, and another as long as each brings more, so that writes which arrive together share
+   * already the first commit: those who were answered together ask again together, but not in one turn.
+   */
+  async #gather(): Promise<void> {
+    let before: number;
+    do {
+      before = this.#waiting.length;
+      await new Promise(setImmediate);
+    } while (this.#waiting.length > before && this.#waiting.length < this.#limits.writeBatchMax);
   }
 
   async #run(writes: readonly Write[]): Promise<readonly Outcome[]> {

@@ -6,6 +6,27 @@ import { changed, type Sql } from './query.ts';
 import type { WriteTable } from './writes.ts';
 
 /**
+ * Does the writes together, without savepoints: with one, an engine keeps a copy of each page that
+ * is changed. Undefined where a write is refused: the transaction is to be rolled back, and `doWrites` to
+ * do what it can of it.
+ */
+export function* doTogether(
+  table: WriteTable,
+  batch: readonly Write[],
+  log: AuditLog,
+): Sql<Outcome[] | undefined> {
+  const outcomes: Outcome[] = [];
+  try {
+    for (const write of batch) {
+      outcomes.push({ ok: true, ...(yield* doWrite(table, write, log)) });
+    }
+    return outcomes;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Does each write in a savepoint of its own, so that one that is refused does not take the others
  * along. Where the database itself fails, an engine does not resume this.
  */

@@ -82,6 +82,32 @@ test('a write that fails leaves nothing of itself, and its neighbours alone', ()
   db.close();
 });
 
+test('writes have savepoints only where one of them is refused', () => {
+  const db = memory();
+  const statements: string[] = [];
+  const run = db.run.bind(db);
+  db.run = (sql, ...values) => {
+    statements.push(sql.trim().split(' ').slice(0, 2).join(' '));
+    return run(sql, ...values);
+  };
+  const outcomes = runBatch(db, WRITES, [note('a'), note('b')]);
+  assert.ok(outcomes.every(({ ok }) => ok));
+  const insert = 'INSERT INTO';
+  assert.deepEqual(statements, ['BEGIN IMMEDIATE', insert, insert, 'COMMIT']);
+  statements.length = 0;
+  const [c, bad] = runBatch(db, WRITES, [note('c'), note('bad\0')]);
+  assert.deepEqual([c?.ok, bad?.ok], [true, false]);
+  const once = ['SAVEPOINT one_write', insert, 'RELEASE SAVEPOINT'];
+  const undone = ['SAVEPOINT one_write', 'ROLLBACK TO', 'RELEASE SAVEPOINT'];
+  const begun = ['BEGIN IMMEDIATE', insert, 'ROLLBACK', 'BEGIN IMMEDIATE'];
+  assert.deepEqual(statements, [...begun, ...once, ...undone, 'COMMIT']);
+  assert.deepEqual(
+    notes(db).map(({ name }) => name),
+    ['a', 'b', 'c'],
+  );
+  db.close();
+});
+
 test('a transaction that another connection holds is waited for, then refused', () => {
   const path = join(folder, 'busy.db');
   const holder = new DatabaseSync(path);
