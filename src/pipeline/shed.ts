@@ -6,6 +6,7 @@ import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { Clock } from '../domain/clock.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Exchange } from './call.ts';
+import { continueWith } from './continue-with.ts';
 import type { Log } from './log.ts';
 import { Place, type PlaceKind, type PlaceLimits, placeKindOf, Rooms } from './place.ts';
 import type { RequestMemory } from './request-memory.ts';
@@ -94,14 +95,8 @@ export class Shed {
    * @throws AppError UNAVAILABLE when too many are awaited, in all or from its network
    */
   read(place: Place, exchange: Pick<Exchange, 'readOne'>): Message | Promise<Message> {
-    const read = exchange.readOne();
-    if (!(read instanceof Promise)) return read;
-    if (!place.arriving()) {
-      // It is let go with its call, and then rejects.
-      read.catch(() => {});
-      throw OVERLOADED;
-    }
-    return read.then((request) => {
+    if (!place.arriving()) throw OVERLOADED;
+    return continueWith(exchange.readOne(), (request) => {
       place.arrived();
       return request;
     });
