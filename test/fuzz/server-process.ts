@@ -12,6 +12,7 @@ import { AppError } from '../../src/domain/errors.ts';
 import { start, surroundings } from '../../src/main.ts';
 import { Call } from '../../src/pipeline/call.ts';
 import { Http1Exchange } from '../../src/transport/http.ts';
+import { FastExchange } from '../../src/transport/http1-fast-exchange.ts';
 import { Http2Exchange } from '../../src/transport/http2-exchange.ts';
 import { echoService } from '../echo-service.ts';
 
@@ -33,6 +34,7 @@ const LOOK_MS = 20;
 type Constructor = abstract new (...args: never[]) => unknown;
 const kept: Record<string, Constructor> = {
   Call,
+  FastExchange,
   Http1Exchange,
   Http2Exchange,
   Socket: net.Socket,
