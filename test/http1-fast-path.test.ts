@@ -10,7 +10,7 @@ import { talk } from './raw.ts';
 const limits = {
   sniffMsMax: 1000,
   headerBytesMax: 4096,
-  headerMsMax: 1000,
+  headerMsMax: 400,
   requestMsMax: 1000,
   idleMsMax: 100,
   connectionsMax: 100,
@@ -26,6 +26,7 @@ const LARGE_BYTES = 16_000_000;
 
 let isDraining = false;
 const aborted: string[] = [];
+const handled: string[] = [];
 /** What is under way and waits for a word. */
 const waiting: HttpExchange[] = [];
 
@@ -43,7 +44,8 @@ const ANSWERS: Readonly<Record<string, (exchange: HttpExchange) => void>> = {
 };
 
 function answer(exchange: HttpExchange): void {
-  if (isDraining) exchange.commonHeaders.push('x-late', 'yes');
+  handled.push(exchange.target);
+  exchange.commonHeaders.push('x-late', String(isDraining));
   const make = ANSWERS[exchange.target];
   if (make === undefined) exchange.send(400, [], 'not this');
   else make(exchange);
@@ -202,6 +204,12 @@ test('a connection is closed when it is idle, not while it waits for its answer'
   assert.ok((await unread) < LARGE_BYTES);
 });
 
+test('a connection is closed when nothing comes at first', async () => {
+  const { text, isClosed, ms } = await talk(port, []);
+  assert.equal(text, '');
+  assert.ok(isClosed && ms >= limits.headerMsMax && ms < 2 * limits.headerMsMax, `${ms} ms`);
+});
+
 test('no header is more than a line', () => {
   const exchanges: HttpExchange[] = [];
   const socket = new net.Socket();
@@ -218,6 +226,18 @@ test('no header is more than a line', () => {
   socket.destroy();
 });
 
+/** How many of two requests are handled, the second of which crosses the end of the connection. */
+async function handledBehindTheLast(): Promise<number> {
+  const before = handled.length;
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.write(request('/text'));
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.write(request('/text'));
+  await sleep(30);
+  socket.destroy();
+  return handled.length - before;
+}
+
 test('a server that drains ends connections with their answers, and closes those that are idle', async () => {
   const count = waiting.length;
   const idle = talk(port, [request('/text')]);
@@ -227,8 +247,9 @@ test('a server that drains ends connections with their answers, and closes those
   isDraining = true;
   try {
     const late = await talk(port, [request('/text')]);
-    assert.match(late.text, /\r\nx-late: yes\r\n[\s\S]*\r\nConnection: close\r\n\r\n\{"a":1\}$/);
+    assert.match(late.text, /\r\nx-late: true\r\n[\s\S]*\r\nConnection: close\r\n\r\n\{"a":1\}$/);
     assert.ok(late.isClosed && late.ms < limits.idleMsMax);
+    assert.equal(await handledBehindTheLast(), 1);
     fastPath.closeIdle();
     assert.ok((await idle).ms < limits.idleMsMax);
     waiting[count]?.send(200, [], 'last');

@@ -1,5 +1,6 @@
 /** From what a caller shows, a secret or a token, to who it is and what that key may do now. */
 import type { Clock } from '../domain/clock.ts';
+import { continueWith } from '../domain/continue-with.ts';
 import { AppError, type KnownKey } from '../domain/errors.ts';
 import type { Grant } from '../domain/grant.ts';
 import type { MasterKey } from '../domain/master-key.ts';
@@ -89,10 +90,10 @@ export class Admission {
       return { claims: undefined, grant, secretMac };
     };
     const held = grants.keyIdOfSecret(secretMac);
-    if (held !== undefined) return after(this.ofKey(held, session), callerOf);
+    if (held !== undefined) return continueWith(this.ofKey(held, session), callerOf);
     return store.keyIdOfSecret(secretMac, clock.now()).then((found) => {
       if (found === undefined) throw refuseSecret('SECRET_UNKNOWN');
-      return after(this.ofKey(found, session), callerOf);
+      return continueWith(this.ofKey(found, session), callerOf);
     });
   }
 
@@ -101,7 +102,7 @@ export class Admission {
    * @throws AppError SECRET_INVALID when it works no more
    */
   ofKey(keyId: string, session?: SessionOf): Grant | Promise<Grant> {
-    return after(this.#options.grants.of(keyId, session), (grant) => {
+    return continueWith(this.#options.grants.of(keyId, session), (grant) => {
       if (grant === undefined) throw refuseSecret('KEY_UNKNOWN', knownKeyOf(keyId, grant));
       if (grant.refusal !== null) throw refuseSecret(grant.refusal, grant);
       return grant;
@@ -148,11 +149,6 @@ export class Admission {
     this.#genuine.set(token, claims);
     return claims;
   }
-}
-
-/** What becomes of a value: at once where it is there. */
-function after<T, R>(value: T | Promise<T>, become: (value: T) => R | Promise<R>): R | Promise<R> {
-  return value instanceof Promise ? value.then(become) : become(value);
 }
 
 /** The key of a genuine token or secret, also where it is there no more. */

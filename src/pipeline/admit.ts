@@ -3,13 +3,13 @@
  * caller do that.
  */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
+import { continueWith } from '../domain/continue-with.ts';
 import type { Operator } from '../domain/model.ts';
 import { Role } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Access } from './access.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Call } from './call.ts';
-import { continueWith } from './continue-with.ts';
 import type { Limiter } from './limit.ts';
 import { type OperatorAccess, roleNeeded } from './operator-access.ts';
 import { asAppError } from './status.ts';

@@ -1,13 +1,13 @@
 /** How often callers may call: counts each call once, and tells the figures with every answer. */
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import type { LimitedMethod, Quota, Quotas, Taken } from '../counters/quotas.ts';
+import { continueWith } from '../domain/continue-with.ts';
 import { AppError, Code } from '../domain/errors.ts';
 import type { Operator } from '../domain/model.ts';
 import { WINDOW_MS } from '../domain/quota.ts';
 import { Caller as Shown } from '../gen/propusk/contract/v1/contract_pb.js';
 import type { Caller } from '../grants/admission.ts';
 import type { Call, Metadata } from './call.ts';
-import { continueWith } from './continue-with.ts';
 import { contractOf } from './method-contract.ts';
 import { numberOf, type PerMethod, parsePerMethod } from './method-name.ts';
 

@@ -4,10 +4,10 @@
  */
 import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Clock, Random } from '../domain/clock.ts';
+import { continueWith } from '../domain/continue-with.ts';
 import { AppError, Code, codeName } from '../domain/errors.ts';
 import type { Admit } from './admit.ts';
 import { Call, type Exchange, type Registration } from './call.ts';
-import { continueWith } from './continue-with.ts';
 import { TIMER_MS_MAX } from './deadline.ts';
 import type { Faults } from './faults.ts';
 import { type Log, withoutSecrets } from './log.ts';

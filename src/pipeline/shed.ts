@@ -4,9 +4,9 @@
  */
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import type { Clock } from '../domain/clock.ts';
+import { continueWith } from '../domain/continue-with.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Exchange } from './call.ts';
-import { continueWith } from './continue-with.ts';
 import type { Log } from './log.ts';
 import { Place, type PlaceKind, type PlaceLimits, placeKindOf, Rooms } from './place.ts';
 import type { RequestMemory } from './request-memory.ts';

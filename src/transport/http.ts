@@ -49,9 +49,21 @@ export const JSON_HEADERS: Metadata = [
  */
 const LINGER_MS = 500;
 
-/** Names and values as lines, each with its end. */
+/** No value of a header may hold this: its line would end where it does not. */
+const NOT_OF_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
+
+/**
+ * Names and values as lines, each with its end.
+ * @throws Error for what would be more than a line
+ */
 export function headerLines(headers: Metadata): string {
-  return headers.map((text, at) => (at % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
+  let lines = '';
+  for (let at = 0; at < headers.length; at += 2) {
+    const value = headers[at + 1] as string;
+    if (NOT_OF_HEADERS.test(value)) throw new Error(`no header can say ${value}`);
+    lines += `${headers[at]}: ${value}\r\n`;
+  }
+  return lines;
 }
 
 /** Takes an error that shows itself otherwise too. */

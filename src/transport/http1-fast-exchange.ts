@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Metadata } from '../pipeline/call.ts';
 import { type DueAnswer, sendSoon } from './due-answers.ts';
-import { type HttpExchange, ignore, STATUS_CODES } from './http.ts';
+import { type HttpExchange, headerLines, ignore, STATUS_CODES } from './http.ts';
 import type { SimpleHead } from './http1-head.ts';
 
 /** What an exchange asks of its connection. */
@@ -17,9 +17,6 @@ export interface FastConnection {
   /** Hears that the whole answer was written. */
   answered(): void;
 }
-
-/** No value of a header may hold this: its line would end where it does not. */
-const NOT_OF_HEADERS = /[^\t -~]/;
 
 let dateSecond = 0;
 let dateLine = '';
@@ -83,9 +80,12 @@ export class FastExchange implements HttpExchange, DueAnswer {
   }
 
   send(status: number, headers: Metadata, body: string | Uint8Array): void {
-    const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${linesOf(headers)}${linesOf(this.commonHeaders)}`;
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    this.#head = status === 204 ? head : `${head}content-length: ${length}\r\n`;
+    const lengthLine = status === 204 ? '' : `content-length: ${length}\r\n`;
+    const common = this.commonHeaders;
+    this.#head =
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n` +
+      `${headerLines(headers)}${lengthLine}${common.length === 0 ? '' : headerLines(common)}`;
     this.#body = this.verb === 'HEAD' || status === 204 ? '' : body;
     // What is ASCII alone is the same in Latin-1, which is written faster.
     this.#encoding = length === body.length ? 'latin1' : 'utf8';
@@ -118,15 +118,4 @@ export class FastExchange implements HttpExchange, DueAnswer {
   abort(): void {
     this.#onAbort();
   }
-}
-
-/** @throws Error for what would be more than one line */
-function linesOf(headers: Metadata): string {
-  let lines = '';
-  for (let at = 0; at < headers.length; at += 2) {
-    const value = headers[at + 1] as string;
-    if (NOT_OF_HEADERS.test(value)) throw new Error(`no header can say ${value}`);
-    lines += `${headers[at]}: ${value}\r\n`;
-  }
-  return lines;
 }

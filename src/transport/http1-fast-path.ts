@@ -5,7 +5,6 @@
  * alone.
  */
 import type { Socket } from 'node:net';
-import { sendAllDue } from './due-answers.ts';
 import { flavourOf } from './grpc/grpc.ts';
 import type { HttpExchange } from './http.ts';
 import { type FastConnection, FastExchange } from './http1-fast-exchange.ts';
@@ -19,7 +18,7 @@ const KNOWN_BYTES_MAX = 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 export interface Http1FastPathOptions {
-  readonly limits: Pick<ConnectionLimits, 'headerBytesMax' | 'idleMsMax'>;
+  readonly limits: Pick<ConnectionLimits, 'headerBytesMax' | 'headerMsMax' | 'idleMsMax'>;
   readonly handle: (exchange: HttpExchange) => void;
   /** Takes a connection that is not for here, with all of it that was not read yet. */
   readonly handOver: (socket: Socket) => void;
@@ -63,13 +62,15 @@ class Connection implements FastConnection {
 
   /** @param forget called when the connection has closed, or is Node's */
   constructor(socket: Socket, options: Http1FastPathOptions, forget: () => void) {
-    const { idleMsMax } = options.limits;
+    const { headerMsMax, idleMsMax } = options.limits;
     this.socket = socket;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.idleSeconds = Math.floor(idleMsMax / 1000);
     this.#options = options;
     this.#forget = forget;
-    socket.setTimeout(idleMsMax + IDLE_GRACE_MS);
+    // The first request is to come as soon as the head of any; then there is more patience.
+    socket.setTimeout(headerMsMax);
+    socket.once('data', () => socket.setTimeout(idleMsMax + IDLE_GRACE_MS));
     socket.on('timeout', this.#onTimeout).on('close', this.#onClose).on('data', this.#onData);
   }
 
@@ -98,6 +99,8 @@ class Connection implements FastConnection {
   };
 
   readonly #onData = (chunk: Buffer): void => {
+    // Behind the last answer of a connection nothing can be answered, and so nothing may be done.
+    if (this.socket.writableEnded) return;
     if (this.#underWay !== undefined) {
       this.#early = this.#early === undefined ? chunk : Buffer.concat([this.#early, chunk]);
       this.socket.pause();
@@ -138,8 +141,6 @@ class Connection implements FastConnection {
 
   #handOver(unread: Buffer): void {
     const { socket } = this;
-    // What was answered here goes out before what Node answers.
-    sendAllDue();
     this.#forget();
     socket.setTimeout(0);
     socket.off('timeout', this.#onTimeout).off('close', this.#onClose).off('data', this.#onData);

@@ -62,6 +62,8 @@ const LEFT: Readonly<Record<string, string>> = {
   'an upgrade': head('GET /', `${HOST}Upgrade: h2c\r\n`),
   'a connection that ends': head('GET /', `${HOST}Connection: close\r\n`),
   'a connection of several words': head('GET /', `${HOST}Connection: keep-alive, x\r\n`),
+  'a connection for proxies': head('GET /', `${HOST}Proxy-Connection: close\r\n`),
+  'a cookie that is set': head('GET /', `${HOST}Set-Cookie: a=b\r\n`),
   trailers: head('POST /', `${HOST}TE: trailers\r\n`),
   'more than a head': `${head('GET /', HOST)}GET`,
 };
@@ -88,15 +90,17 @@ function asNode(request: string): http.IncomingMessage | undefined {
 }
 
 const NAMES = [
-  'x',
-  'X-Y',
-  'content-length',
-  'Host',
-  'connection',
-  'cookie',
-  'te',
-  'a_b',
-  'upgrade',
+  ...[
+    'x',
+    'X-Y',
+    'content-length',
+    'Host',
+    'connection',
+    'proxy-connection',
+    'cookie',
+    'set-cookie',
+  ],
+  ...['te', 'a_b', 'upgrade', 'referer', 'age', 'authorization'],
 ];
 const VALUES = [
   '',

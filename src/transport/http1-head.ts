@@ -22,8 +22,11 @@ export interface SimpleHead {
 const HEAD =
   /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (\/[!-~]*) HTTP\/1\.1\r\n((?:[\w!#$%&'*+.^`|~-]+:[\t -~]*\r\n)+)\r\n$/;
 const LENGTH = /^(?:0|[1-9]\d{0,8})$/;
-/** Nothing that asks for more than one answer to one request. */
-const NOT_SIMPLE = ['transfer-encoding', 'expect', 'upgrade', 'trailer', 'te'];
+/** Headers that say more of a request or its connection than is known here, or that Node reads as lists. */
+const NOT_SIMPLE = [
+  ...['transfer-encoding', 'te', 'trailer', 'expect', 'upgrade'],
+  ...['proxy-connection', 'set-cookie'],
+];
 
 /**
  * Reads a head, its empty line included; undefined where it is not a simple one.

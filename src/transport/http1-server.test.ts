@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -72,4 +72,32 @@ test('what comes after the last answer of a connection is not answered', async (
   await sleep(50);
   assert.equal(exchanges.length, 2);
   assert.equal(connection.sent.match(/HTTP\/1\.1 200/g)?.length, 1);
+});
+
+test('who asks for much behind a stream of answers is not kept, since nobody would notice it leave', async () => {
+  const server = makeHttp1Server({
+    limits: { ...LIMITS, idleMsMax: 100 },
+    handle: (exchange) => {
+      if (exchange.target === '/large') return exchange.send(200, [], Buffer.alloc(200_000));
+      exchange.start(200, []);
+      void exchange.write(Buffer.from('the first of a stream'));
+    },
+    refuse: () => {},
+    isDraining: () => false,
+  });
+  const outer = net.createServer((socket) => server.emit('connection', socket));
+  await new Promise<void>((resolve) => outer.listen(0, '127.0.0.1', resolve));
+  const { port } = outer.address() as net.AddressInfo;
+  const request = (target: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
+  const [patient, eager] = [net.connect(port, '127.0.0.1'), net.connect(port, '127.0.0.1')];
+  const closed = new Promise((resolve) => eager.resume().on('error', resolve).on('close', resolve));
+  patient.write(request('/stream'));
+  eager.write(request('/stream') + request('/large'));
+  await sleep(30);
+  eager.write(request('/large'));
+  await closed;
+  assert.equal(patient.resume().readyState, 'open');
+  patient.destroy();
+  outer.close();
+  server.close();
 });

@@ -83,9 +83,10 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     refuse(new RawExchange(socket as Socket), error);
   });
   // A stream of answers may rest for long; a peer that leaves what was sent unread may not, nor one
-  // that asks for nothing more: with a listener here Node itself closes neither.
+  // that asks for nothing more, nor one that has asked for so much behind a stream that it is not read
+  // from any more, which keeps from us that it leaves. With a listener here Node itself closes none.
   server.setTimeout(limits.idleMsMax, (socket) => {
-    if (socket.writableLength > 0 || !answers.has(socket)) socket.destroy();
+    if (socket.writableLength > 0 || !answers.has(socket) || socket.isPaused()) socket.destroy();
   });
   // Node watches for slow clients from this event on.
   server.emit('listening');
