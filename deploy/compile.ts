@@ -36,7 +36,7 @@ async function runAs(uid: number, folder: string, args: readonly string[], isRea
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
-    // What is compiled is written at the end, which a signal only begins.
+    // The last of what is compiled is written at the end, which a signal only begins.
     if (isReady?.test(stdout)) child.kill('SIGTERM');
   });
   const code = await new Promise((resolve, reject) => {

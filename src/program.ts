@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { ConfigError, configOf, draftCommandLine } from './config.ts';
 import { isForPeople, PACKAGE, type Server, settingFlaws, start, surroundings } from './main.ts';
 import { DEMO_ACCOUNT } from './ops/demo.ts';
+import { settle } from './settle.ts';
 
 /** What the process exits with. */
 const EXIT_UNUSABLE = 2;
@@ -25,6 +26,7 @@ export async function run(args: readonly string[], startedMs: number): Promise<n
     const around = surroundings(config);
     process.on('warning', (warning) => around.log.warn({ err: warning }, 'process warning'));
     const server = await start(config, around);
+    await settle();
     const readyMs = Math.round(performance.now() - startedMs);
     // Before the banner, since whoever reads it may answer with a signal at once.
     const stopped = stopSignal();

@@ -1,5 +1,6 @@
 /** The worker thread that writes to an SQLite database; see runners.ts for its parent. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { settle } from '../../settle.ts';
 import { WRITES } from '../sql/writes.ts';
 import { runBatch } from './batch.ts';
 import { openWriter } from './connection.ts';
@@ -21,3 +22,4 @@ port.on('message', (message: ToWorker) => {
   }
 });
 say({ kind: 'ready' });
+await settle();
