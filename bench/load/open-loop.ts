@@ -2,6 +2,7 @@
  * An open loop: calls go out when they are due, whether or not those before were answered, and their
  * latency counts from when they were due, so that no stall of the server is left out.
  */
+import { setImmediate } from 'node:timers/promises';
 import { CoreWatch } from '../machine.ts';
 import type { Connection, Listener } from './connection.ts';
 import { open } from './open.ts';
@@ -21,6 +22,7 @@ class Run implements Listener {
   readonly #order: OpenLoop;
   readonly #requests: Requests;
   readonly #failure = Promise.withResolvers<never>();
+  #error: Error | undefined;
   /** By the number of the call; those from before counting begins are below zero. */
   readonly #dueMs = new Map<number, number>();
   readonly #latencies: number[] = [];
@@ -74,6 +76,7 @@ class Run implements Listener {
   }
 
   failed(error: Error): void {
+    this.#error ??= error;
     this.#failure.reject(error);
   }
 
@@ -90,9 +93,13 @@ class Run implements Listener {
     }
   }
 
-  /** One of the event loop: the load has a core of its own, and a timer would be late. */
-  #turn(): Promise<unknown> {
-    return Promise.race([new Promise((resolve) => setImmediate(resolve)), this.#failure.promise]);
+  /**
+   * One of the event loop: the load has a core of its own, and a timer would be late. No race with the
+   * failure's promise, which would remember each turn, and stop the load to collect them.
+   */
+  async #turn(): Promise<void> {
+    await setImmediate();
+    if (this.#error !== undefined) throw this.#error;
   }
 
   #send(dueMs: number): void {

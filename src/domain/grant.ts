@@ -19,7 +19,7 @@ export interface Grant {
   readonly readonly: boolean;
   /** The key itself is readonly. */
   readonly keyReadonly: boolean;
-  /** Sorted; frozen, so that what answers make of it is kept with it. */
+  /** Sorted. */
   readonly accountIds: readonly string[];
   /** Those of `accountIds` that are readonly by themselves; sorted. */
   readonly readonlyAccountIds: readonly string[];
@@ -61,7 +61,7 @@ export function grantOf(holdings: Holdings, nowMs: number): Grant {
     refusal: key.revokedAtMs !== null ? 'KEY_REVOKED' : expired ? 'KEY_EXPIRED' : null,
     readonly: key.readonly || (accounts.length > 0 && accounts.every((a) => a.readonly)),
     keyReadonly: key.readonly,
-    accountIds: Object.freeze(accounts.map((a) => a.id)),
+    accountIds: accounts.map((a) => a.id),
     readonlyAccountIds: accounts.filter((a) => a.readonly).map((a) => a.id),
     permissions: joinPermissions(active.flatMap((s) => s.permissions)),
     callsMax: Object.keys(key.callsMax).length === 0 ? NO_LIMITS : key.callsMax,

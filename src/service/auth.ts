@@ -11,7 +11,6 @@ import {
   AuthResponseSchema,
   type AuthService,
   SubscribeJwtRenewalResponseSchema,
-  type TokenDetailsResponse,
 } from '../gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
 import type { Admission, Caller } from '../grants/admission.ts';
 import type { Grants } from '../grants/grants.ts';
@@ -55,7 +54,16 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       if (grant.accountIds.length === 0) {
         throw new AppError('ACCOUNT_NOT_IN_TOKEN', 'the token holds no account');
       }
-      return detailsOf(claims, grant);
+      // Not by create, which would make lists of its own, and takes longer than all else here.
+      return {
+        $typeName: 'grpc.tradeapi.v1.auth.TokenDetailsResponse',
+        createdAt: timestampOf(claims.issuedAt),
+        expiresAt: timestampOf(claims.expiresAt),
+        mdPermissions: permissionMessages(grant.permissions),
+        // Messages have no readonly lists.
+        accountIds: grant.accountIds as string[],
+        readonly: grant.readonly,
+      };
     },
 
     async *subscribeJwtRenewal(request, call) {
@@ -66,29 +74,6 @@ export function authService(options: AuthOptions): ServiceImpl<typeof AuthServic
       }
     },
   };
-}
-
-const details = new WeakMap<Claims, { grant: Grant; answer: TokenDetailsResponse }>();
-
-/**
- * What a token says together with what its key may do, frozen: as long as neither is another, it is the
- * same answer, which is encoded once.
- */
-function detailsOf(claims: Claims, grant: Grant): TokenDetailsResponse {
-  const known = details.get(claims);
-  if (known?.grant === grant) return known.answer;
-  // Not by create, which would make lists of its own, and takes longer than all else here.
-  const answer: TokenDetailsResponse = Object.freeze({
-    $typeName: 'grpc.tradeapi.v1.auth.TokenDetailsResponse',
-    createdAt: timestampOf(claims.issuedAt),
-    expiresAt: timestampOf(claims.expiresAt),
-    mdPermissions: permissionMessages(grant.permissions),
-    // Messages have no readonly lists.
-    accountIds: grant.accountIds as string[],
-    readonly: grant.readonly,
-  });
-  details.set(claims, { grant, answer });
-  return answer;
 }
 
 /** When a grant, or which secrets are good for it, changes by itself. */
@@ -108,11 +93,7 @@ function checkSourceAppId(text: string): void {
 }
 
 function timestampOf(seconds: number): Timestamp {
-  return Object.freeze({
-    $typeName: 'google.protobuf.Timestamp',
-    seconds: BigInt(seconds),
-    nanos: 0,
-  });
+  return { $typeName: 'google.protobuf.Timestamp', seconds: BigInt(seconds), nanos: 0 };
 }
 
 function callerOf({ caller }: Call): Caller {

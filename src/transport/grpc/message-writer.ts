@@ -1,8 +1,7 @@
 /**
  * The bytes of most answers, by functions that are made once of the descriptor and write into one
- * buffer that is used again. Lists that are frozen, through and through, are the same in many answers, and
- * frozen messages are the same answer again: their bytes are kept as long as they are, those of messages
- * where they are few, since there may be one for each token.
+ * buffer that is used again. Lists that are frozen, through and through, are the same in many answers:
+ * their bytes are kept as long as they are.
  */
 import {
   type DescField,
@@ -35,29 +34,16 @@ const LONG = 0x80;
 const WIRE_VARINT = 0;
 const WIRE_BYTES = 2;
 
-/** Of a frame; a longer one is made anew each time. */
-const KEPT_BYTES_MAX = 1024;
-
 /** Those that are messages like any other. */
 const PLAIN_OF_GOOGLES: readonly string[] = [TimestampSchema.typeName, DurationSchema.typeName];
 
 const writers = new WeakMap<DescMessage, Put | null>();
-const kept = new WeakMap<Message, Buffer>();
 
 /**
  * A message as protobuf writes it, behind the prefix of a frame that is not compressed. Answers are made
- * here: what one might hold of fields that nobody knows is not written. The bytes may be shared with other
- * answers.
+ * here: what one might hold of fields that nobody knows is not written.
  */
 export function frameOf(desc: DescMessage, message: Message): Buffer {
-  const known = kept.get(message);
-  if (known !== undefined) return known;
-  const framed = makeFrame(desc, message);
-  if (framed.length <= KEPT_BYTES_MAX && Object.isFrozen(message)) kept.set(message, framed);
-  return framed;
-}
-
-function makeFrame(desc: DescMessage, message: Message): Buffer {
   const write = writerOf(desc);
   if (write === null) return frame(0, toBinary(desc, message));
   at = 0;
@@ -126,10 +112,10 @@ function fieldOf(field: DescField): (message: Values) => void {
 
 function listOf(field: DescField & { fieldKind: 'list' }): Put {
   const put = field.packed ? packedOf(field) : eachOf(taggedOf(field));
-  const parts = new WeakMap<readonly never[], Buffer>();
+  const kept = new WeakMap<readonly never[], Buffer>();
   return (list: readonly never[]) => {
     if (list.length === 0) return;
-    const known = parts.get(list);
+    const known = kept.get(list);
     if (known !== undefined) {
       reserve(known.length);
       at += known.copy(bytes, at);
@@ -137,7 +123,7 @@ function listOf(field: DescField & { fieldKind: 'list' }): Put {
     }
     const from = at;
     put(list as never);
-    if (Object.isFrozen(list)) parts.set(list, Buffer.from(bytes.subarray(from, at)));
+    if (Object.isFrozen(list)) kept.set(list, Buffer.from(bytes.subarray(from, at)));
   };
 }
 

@@ -1,8 +1,7 @@
 /**
  * The JSON of most answers, by functions that are made once of the descriptor: no tree is built of a
- * message before its text. Lists that are frozen, through and through, are the same in many answers, and
- * frozen messages are the same answer again: their text is kept as long as they are, that of messages
- * where it is short, since there may be one for each token.
+ * message before its text. Lists that are frozen, through and through, are the same in many answers:
+ * their text is kept as long as they are.
  */
 import {
   type DescField,
@@ -37,33 +36,19 @@ const DATE_LENGTH = 10;
 const dates = new Map<number, string>();
 const DATES_MAX = 16;
 
-/** Characters; the text of a longer message is made anew each time. */
-const KEPT_LENGTH_MAX = 1024;
-
 const writers = new WeakMap<DescMessage, Write | null>();
-const kept = new WeakMap<Message, string>();
 
 /**
  * The JSON text of a message, names as in the proto files and zero values printed; undefined where
  * something in messages of this kind is left to the library.
  */
 export function writeJson(desc: DescMessage, message: Message): string | undefined {
-  const known = kept.get(message);
-  if (known !== undefined) return known;
-  const text = write(desc, message);
-  if (text !== undefined && text.length <= KEPT_LENGTH_MAX && Object.isFrozen(message)) {
-    kept.set(message, text);
+  let write = writers.get(desc);
+  if (write === undefined) {
+    write = isSimple(desc) ? writerOf(desc) : null;
+    writers.set(desc, write);
   }
-  return text;
-}
-
-function write(desc: DescMessage, message: Message): string | undefined {
-  let writer = writers.get(desc);
-  if (writer === undefined) {
-    writer = isSimple(desc) ? writerOf(desc) : null;
-    writers.set(desc, writer);
-  }
-  return writer?.(message as never);
+  return write?.(message as never);
 }
 
 /** True where all that messages of this kind may hold is written here. */
@@ -112,12 +97,12 @@ function fieldOf(field: DescField): (message: Values) => string | undefined {
 }
 
 function listOf(write: Write): Write {
-  const texts = new WeakMap<readonly never[], string>();
+  const kept = new WeakMap<readonly never[], string>();
   return (list: readonly never[]) => {
-    let text = texts.get(list);
+    let text = kept.get(list);
     if (text === undefined) {
       text = `[${list.map(write).join()}]`;
-      if (Object.isFrozen(list)) texts.set(list, text);
+      if (Object.isFrozen(list)) kept.set(list, text);
     }
     return text;
   };
@@ -126,7 +111,7 @@ function listOf(write: Write): Write {
 function oneOf({ message, enum: named, scalar }: DescField): Write {
   if (message !== undefined) {
     // Not before it is asked for: messages may be in circles.
-    return (value: Message) => write(message, value) as string;
+    return (value: Message) => writeJson(message, value) as string;
   }
   if (named !== undefined) {
     const names = new Map(named.values.map(({ name, number }) => [number, `"${name}"`]));
