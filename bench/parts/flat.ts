@@ -6,8 +6,8 @@ import { rowsOf, type Section } from '../section.ts';
 import type { Stage } from '../stage.ts';
 import { contestant } from './contestants.ts';
 
-const ROUNDS = 21;
-const WINDOW_MS = 600;
+const ROUNDS = 17;
+const WINDOW_MS = 400;
 const WARM_MS = 700;
 const FEW_KEYS = 1000;
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 /** How long calls take: at half load, and while sessions are recorded. */
 import type { OpenOrder } from '../load/client.ts';
 import type { Outcome, Shape } from '../load/protocol.ts';
-import { type Contestant, disturbanceOf, median, warmUp } from '../rounds.ts';
+import { type Contestant, disturbanceOf, median, unlessShed, warmUp } from '../rounds.ts';
 import type { Section } from '../section.ts';
 import type { Stage } from '../stage.ts';
 import { AUTH, BARE_HTTP, GRPC_SHAPES, grpcBasics, restBasics, SEEN } from './contestants.ts';
@@ -40,7 +40,9 @@ class Latencies {
         ...{ rampMs: RAMP_MS, windowMs: WINDOW_MS },
       }),
     );
-    const [first] = await this.#stage.load.open(orders);
+    const outcomes = await unlessShed(this.#stage.load.open(orders));
+    if (outcomes === undefined) return { p50: Number.NaN, p99: Number.NaN, isDisturbed: true };
+    const [first] = outcomes;
     if (first === undefined) throw new Error('the load told nothing');
     return {
       p99: first.p99 ?? Number.NaN,
@@ -61,7 +63,10 @@ class Latencies {
       else pairs.push(((one, other) => [other, one] as const)(await second(), await first()));
     }
     const { isNoisy } = this.#stage;
-    const counted = pairs.filter(([a, b]) => isNoisy || !(a.isDisturbed || b.isDisturbed));
+    const isShed = ({ p99 }: Measured) => Number.isNaN(p99);
+    const counted = pairs.filter(
+      ([a, b]) => !(isShed(a) || isShed(b)) && (isNoisy || !(a.isDisturbed || b.isDisturbed)),
+    );
     const of = (pick: (pair: readonly [Measured, Measured]) => number) =>
       counted.length < 3 ? undefined : median(counted.map(pick));
     return {

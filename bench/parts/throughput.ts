@@ -21,9 +21,9 @@ import {
 } from './contestants.ts';
 
 const ROUNDS = 15;
-const WINDOW_MS = 1500;
+const WINDOW_MS = 1000;
 /** So that a million tokens are seen in all. */
-const COLD_WINDOW_MS = 4500;
+const COLD_WINDOW_MS = 3000;
 const WARM_MS = 3000;
 /** How much longer than planned a part may take when windows have to be repeated. */
 const PATIENCE = 2.5;

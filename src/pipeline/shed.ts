@@ -14,15 +14,12 @@ import type { RequestMemory } from './request-memory.ts';
 /** The method that is shed first is shed at this share of the limits. */
 const SHARE_MIN = 0.5;
 /**
- * How long turns of the event loop may be too long, one after another, before that counts: CoDel's interval
- * (RFC 8289).
+ * How long turns of the event loop may be too long, one after another, before that counts; also how long
+ * one may be. Some are no sign of overload: a full collection of garbage takes a busy server 100 ms and
+ * more of its only core, and at half load it needs as long again to catch up. CoDel (RFC 8289) calls this its
+ * interval.
  */
-const LATE_MS_MAX = 100;
-/**
- * How long one turn may be that comes after others in time: no sign of overload, but a pause of the garbage
- * collector or of the machine, and what came meanwhile.
- */
-const PAUSE_MS_MAX = 250;
+const LATE_MS_MAX = 250;
 /** A turn that begins later than this after the one before found the loop with nothing to do. */
 const REST_MS = 1;
 /** The log tells of shed calls once in this time. */
@@ -149,7 +146,7 @@ export class Shed {
     }
     const isLate = nowMs - this.#inTimeMs > LATE_MS_MAX;
     const waitMsMax = lagMsMax * share;
-    return nowMs - this.#turnStartedMs > (isLate ? waitMsMax : Math.max(waitMsMax, PAUSE_MS_MAX));
+    return nowMs - this.#turnStartedMs > (isLate ? waitMsMax : Math.max(waitMsMax, LATE_MS_MAX));
   }
 
   #endTurn(): void {
