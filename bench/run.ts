@@ -58,14 +58,28 @@ async function full(): Promise<void> {
   const machine = describeMachine();
   console.log(`${machine}${stage.cores === undefined ? '; cores cannot be pinned here' : ''}`);
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
+  // What was left out or disturbed on purpose is no result.
+  const isResult = positionals.length === 0 && !isNoisy && Number(values.share) === 1;
   for (const name of names) {
-    const found = (await PARTS[name]?.(stage)) ?? [];
+    const found = await sectionsOf(name, stage);
     await stage.clear();
     for (const section of found) console.log(linesOf(section).join('\n'));
     sections.push(...found);
+    if (!isResult) continue;
+    // After each part: what was found stays, whatever becomes of the next.
+    const files = report({ startedAt, machine, keys, pastSessions, isNoisy, sections });
+    console.log(`written: ${files.join(', ')}`);
   }
-  // What was left out or disturbed on purpose is no result.
-  if (positionals.length > 0 || isNoisy || Number(values.share) !== 1) return;
-  const files = report({ startedAt, machine, keys, pastSessions, isNoisy, sections });
-  console.log(`written: ${files.join(', ')}`);
+}
+
+/** What a part found; where it is void, why. */
+async function sectionsOf(name: string, stage: Stage): Promise<readonly Section[]> {
+  try {
+    return (await PARTS[name]?.(stage)) ?? [];
+  } catch (error) {
+    console.error(`${name} is void:`, error);
+    process.exitCode = 1;
+    const [why] = String(error).split('\n');
+    return [{ part: name, title: `${name}: void`, rows: [], figures: { why } }];
+  }
 }
