@@ -1,4 +1,5 @@
 /** The limits of methods, per caller, and what is left of them. */
+import { continueWith } from '../domain/continue-with.ts';
 import type { KnownKey } from '../domain/errors.ts';
 import { networkOf } from '../domain/network.ts';
 import type { Counters, Usage, Taken as UsageTaken } from './counters.ts';
@@ -54,8 +55,7 @@ export class Quotas {
   take(method: LimitedMethod, key: KnownKey): Taken | 'full' | Promise<Taken | 'full'> {
     const { keys } = this.#options;
     const taken = keys.take(callerOf(method, key), callsMaxOf(method, key));
-    if (taken instanceof Promise) return taken.then((usage) => named(method.name, usage));
-    return named(method.name, taken);
+    return continueWith(taken, (usage) => named(method.name, usage));
   }
 
   /** The same for a call that no key can be found for. */
@@ -71,8 +71,7 @@ export class Quotas {
     const { services, serviceCallsMax } = this.#options;
     if (serviceCallsMax === 0) return undefined;
     const taken = services.take(operatorId, serviceCallsMax);
-    if (taken instanceof Promise) return taken.then((usage) => named(SERVICE_QUOTA, usage));
-    return named(SERVICE_QUOTA, taken);
+    return continueWith(taken, (usage) => named(SERVICE_QUOTA, usage));
   }
 
   /** What a key has left of each method. */

@@ -50,9 +50,7 @@ export class Admission {
    * @throws AppError TOKEN_INVALID, the same whatever is wrong; the log's reason tells what it was
    */
   ofToken(token: string): Caller | Promise<Caller> {
-    const claims = this.claimsOf(token);
-    if (claims instanceof Promise) return claims.then((found) => this.ofGenuine(found));
-    return this.ofGenuine(claims);
+    return continueWith(this.claimsOf(token), (claims) => this.ofGenuine(claims));
   }
 
   /**
@@ -63,8 +61,7 @@ export class Admission {
   ofGenuine(claims: Claims): Caller | Promise<Caller> {
     const held = this.#options.grants.of(claims.keyId, claims);
     // After the wait: what happened meanwhile counts.
-    if (held instanceof Promise) return held.then((grant) => this.#callerInTime(claims, grant));
-    return this.#callerInTime(claims, held);
+    return continueWith(held, (grant) => this.#callerInTime(claims, grant));
   }
 
   /**
@@ -136,8 +133,7 @@ export class Admission {
     }
     this.lookups.misses++;
     const read = this.#options.reader.read(token);
-    if (read instanceof Promise) return read.then((found) => this.#remember(token, found));
-    return this.#remember(token, read);
+    return continueWith(read, (found) => this.#remember(token, found));
   }
 
   #remember(token: string, claims: Claims | TokenFlaw): Claims {
