@@ -26,6 +26,21 @@ test('what is left of a start is given back', async () => {
   assert.ok(keptForYoung() < before / 4, `${before} bytes, then ${keptForYoung()}`);
 });
 
+test('no collection makes ticks slow', () => {
+  const url = new URL('./settle.ts', import.meta.url);
+  const program = `
+    import { keptTick, settle, tick } from '${url}';
+    await settle();
+    await gc({ type: 'major', execution: 'async', flavor: 'last-resort' });
+    console.log(%HaveSameMap(keptTick, await tick()));
+  `;
+  const flags = ['--expose-gc', '--allow-natives-syntax', '--input-type=module'];
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, '--eval', program], {
+    encoding: 'utf8',
+  });
+  assert.equal(stdout, 'true\n', stderr);
+});
+
 test('a Node that forbids it goes on without', () => {
   const url = new URL('./settle.ts', import.meta.url);
   const program = `import { settle } from '${url}'; await settle(); console.log('settled');`;
