@@ -144,7 +144,7 @@ test('a body is what follows its head', async () => {
   const talked = heard(request('/wait', 'POST', 'one'), 20, request('/wait', 'POST', 'two'));
   await waitingFor(exchanges + 1);
   const first = waiting[exchanges];
-  assert.equal(first?.whole?.toString(), 'one');
+  assert.equal(first?.takeWhole()?.toString(), 'one');
   // What comes before the answer waits for it, and is answered by Node.
   await sleep(40);
   assert.equal(waiting.length, exchanges + 1);

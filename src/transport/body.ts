@@ -30,8 +30,8 @@ export interface BodySink {
 
 /** Where a body comes from. */
 export interface BodySource {
-  /** The whole body where it is there already: then nothing else is asked of this. */
-  readonly whole: Buffer | undefined;
+  /** The whole body where it is there already, to be asked for once: then nothing else is asked of this. */
+  takeWhole(): Buffer | undefined;
   /** Hands all that comes to a sink. */
   read(sink: BodySink): void;
   /** Reads no more for now. */
@@ -50,7 +50,7 @@ export function readBody<T>(
   held: Held,
   make: (body: Buffer) => T | Promise<T>,
 ): T | Promise<T> {
-  const { whole } = source;
+  const whole = source.takeWhole();
   if (whole !== undefined) {
     if (whole.length > limits.bodyBytesMax) throw tooLarge(limits.bodyBytesMax);
     const full = held.set(whole.length + CHUNK_BYTES);

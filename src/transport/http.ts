@@ -9,6 +9,9 @@ import { type DueAnswer, sendSoon } from './due-answers.ts';
 /** Not by import; see http1-server.ts. */
 export const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
+/** Parts of a body. */
+export type Chunks = AsyncIterable<Buffer> | Iterable<Buffer>;
+
 export interface HttpExchange extends BodySource {
   readonly version: 1 | 2;
   /** The method, such as `POST`; called verb here, since methods are the RPCs. */
@@ -22,7 +25,7 @@ export interface HttpExchange extends BodySource {
   /** Of the peer, which may be a proxy. */
   readonly remoteAddress: string;
   /** The body as it comes; who stops reading it leaves the answer as it is. */
-  chunks(): AsyncIterable<Buffer>;
+  chunks(): Chunks;
   /** Sent with every answer, such as the CORS headers of this request's origin. */
   readonly commonHeaders: string[];
   /** Sends the head of an answer whose body comes by write and end. */
@@ -84,7 +87,6 @@ export function drained(stream: Writable): Promise<void> {
 
 export class Http1Exchange implements HttpExchange, DueAnswer {
   readonly version = 1;
-  readonly whole = undefined;
   readonly verb: string;
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
@@ -110,6 +112,8 @@ export class Http1Exchange implements HttpExchange, DueAnswer {
     // A peer that is gone shows itself as 'close'; without a listener the error would be thrown.
     response.on('error', ignore);
   }
+
+  takeWhole(): undefined {}
 
   read(sink: BodySink): void {
     this.#request.on('data', (chunk) => sink.data(chunk)).on('end', () => sink.end());
@@ -200,7 +204,6 @@ export class Http1Exchange implements HttpExchange, DueAnswer {
 /** Answers over a socket whose HTTP/1.1 request could not be read, and closes it. */
 export class RawExchange implements HttpExchange {
   readonly version = 1;
-  readonly whole = undefined;
   readonly verb = '';
   readonly target = '';
   readonly headers = {};
@@ -229,6 +232,10 @@ export class RawExchange implements HttpExchange {
 
   write(): never {
     throw new Error('a refused request has no stream of answers');
+  }
+
+  takeWhole(): never {
+    throw new Error('a refused request has no body');
   }
 
   read(): never {

@@ -38,8 +38,8 @@ export class FastExchange implements HttpExchange, DueAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly remoteAddress: string;
-  readonly whole: Buffer;
   readonly commonHeaders: string[] = [];
+  readonly #whole: Buffer;
   readonly #connection: FastConnection;
   /** Of the answer that is due: status and headers, without what the connection has to say. */
   #head = '';
@@ -53,8 +53,12 @@ export class FastExchange implements HttpExchange, DueAnswer {
     this.headers = head.headers;
     this.rawHeaders = head.rawHeaders;
     this.remoteAddress = connection.remoteAddress;
-    this.whole = body;
+    this.#whole = body;
     this.#connection = connection;
+  }
+
+  takeWhole(): Buffer {
+    return this.#whole;
   }
 
   read(): never {

@@ -7,13 +7,15 @@ import {
 } from 'node:http2';
 import type { Metadata } from '../pipeline/call.ts';
 import type { BodySink } from './body.ts';
-import { drained, type HttpExchange, ignore } from './http.ts';
+import { type Chunks, drained, type HttpExchange, ignore } from './http.ts';
 
 /**
  * Where a stream has its exchange. Node holds on to a stream for a while after its end; it must not hold on
  * to a call with it, or what could die young grows old. That is also why no listener here is a closure.
  */
 const EXCHANGE = Symbol('exchange');
+
+const NOTHING = Buffer.alloc(0);
 
 type Stream = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange | undefined };
 
@@ -41,7 +43,6 @@ function onFinish(this: Stream): void {
 
 export class Http2Exchange implements HttpExchange {
   readonly version = 2;
-  readonly whole = undefined;
   readonly verb: string;
   readonly target: string;
   readonly headers: Http2Headers;
@@ -52,6 +53,9 @@ export class Http2Exchange implements HttpExchange {
   readonly #onClose: (stream: ServerHttp2Stream) => void;
   /** Takes the body. */
   sink: BodySink | undefined;
+  /** What has come of it before anybody asked: all of it, or its beginning. */
+  #come: Buffer | null = null;
+  #whole: Buffer | undefined;
   #isEnded = false;
   #trailers: Metadata = [];
   #onAbort = ignore;
@@ -78,6 +82,23 @@ export class Http2Exchange implements HttpExchange {
     stream.on('close', onClosed);
   }
 
+  /** True where nobody waits for an answer any more. */
+  get isOver(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  /** Takes what has come of the body; a tick later its end is known, where that has come too. */
+  takeCome(): void {
+    this.#come = this.#stream.read();
+  }
+
+  /** Makes of what was taken the whole body, or its beginning. */
+  makeWhole(): void {
+    if (this.#stream.readableEnded) this.#whole = this.#come ?? NOTHING;
+    else if (this.#come !== null) this.#stream.unshift(this.#come);
+    this.#come = null;
+  }
+
   /** The stream is over. */
   closed(): void {
     this.#onClose(this.#stream);
@@ -90,6 +111,13 @@ export class Http2Exchange implements HttpExchange {
     this.stopReading();
   }
 
+  takeWhole(): Buffer | undefined {
+    const whole = this.#whole;
+    // A stream may be open for days.
+    this.#whole = undefined;
+    return whole;
+  }
+
   read(sink: BodySink): void {
     this.sink = sink;
     this.#stream.on('data', onData).on('end', onEnd);
@@ -99,12 +127,14 @@ export class Http2Exchange implements HttpExchange {
     this.#stream.pause();
   }
 
-  chunks(): AsyncIterable<Buffer> {
+  chunks(): Chunks {
+    const whole = this.takeWhole();
+    if (whole !== undefined) return [whole];
     return this.#stream.iterator({ destroyOnReturn: false });
   }
 
   start(status: number, headers: Metadata): void {
-    if (this.#stream.destroyed || this.#stream.closed) return;
+    if (this.isOver) return;
     this.#stream.on('wantTrailers', onWantTrailers);
     this.#stream.respond(this.#head(status, headers), { waitForTrailers: true });
   }
@@ -121,7 +151,7 @@ export class Http2Exchange implements HttpExchange {
   }
 
   send(status: number, headers: Metadata, body: string | Uint8Array): void {
-    if (this.#stream.destroyed || this.#stream.closed) return;
+    if (this.isOver) return;
     const isEmpty = this.verb === 'HEAD' || body.length === 0;
     this.#stream.respond(this.#head(status, headers), { endStream: isEmpty });
     this.#isEnded = true;

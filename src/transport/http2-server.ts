@@ -31,6 +31,9 @@ export interface Http2Options {
 export class Http2Server {
   readonly #server: http2.Http2Server;
   readonly #limits: ConnectionLimits;
+  readonly #handle: (exchange: HttpExchange) => void;
+  /** Those that came in this turn of the event loop. */
+  #come: Http2Exchange[] = [];
   /** Each with its socket, which the session itself does not let be written to. */
   readonly #sessions = new Map<ServerHttp2Session, Socket>();
   /** The last streams of a session may come after its end. */
@@ -39,6 +42,7 @@ export class Http2Server {
 
   constructor({ limits, handle, refuse }: Http2Options) {
     this.#limits = limits;
+    this.#handle = handle;
     this.#server = http2.createServer({
       settings: {
         maxConcurrentStreams: limits.streamsPerConnectionMax,
@@ -63,7 +67,7 @@ export class Http2Server {
       let bytes = 0;
       for (const text of rawHeaders) bytes += text.length;
       if (bytes > limits.headerBytesMax) refuse(exchange, headersTooLarge());
-      else handle(exchange);
+      else this.#handSoon(exchange);
     });
   }
 
@@ -90,6 +94,26 @@ export class Http2Server {
   close(): void {
     this.#isClosed = true;
     for (const session of this.#sessions.keys()) session.close();
+  }
+
+  /**
+   * Hands it on at the end of the turn. By then the body of most has come, too, and a call that has to wait
+   * for nothing needs no promise.
+   */
+  #handSoon(exchange: Http2Exchange): void {
+    if (this.#come.push(exchange) === 1) setImmediate(() => this.#handAll());
+  }
+
+  #handAll(): void {
+    const come = this.#come;
+    this.#come = [];
+    for (const exchange of come) exchange.takeCome();
+    process.nextTick(() => {
+      for (const exchange of come) {
+        exchange.makeWhole();
+        if (!exchange.isOver) this.#handle(exchange);
+      }
+    });
   }
 
   #watch(session: ServerHttp2Session, socket: Socket): void {

@@ -230,7 +230,7 @@ async function body(random: Random): Promise<void> {
   const stream = Readable.from(pieces(random, bytes, 6));
   const held = memory.open('127.0.0.1');
   const source = {
-    whole: undefined,
+    takeWhole: () => undefined,
     read: (sink: BodySink) => stream.on('data', sink.data).on('end', sink.end),
     pause: () => stream.pause(),
   };
