@@ -31,6 +31,7 @@ after(() => server.stop());
 
 const PROTOCOL_ERROR = 1;
 const REFUSED_STREAM = 7;
+const CANCEL = Buffer.from([0, 0, 0, 8]);
 const SETTINGS = frameOf(FrameType.SETTINGS, 0, 0);
 const GET = headersOf(1, pseudo('GET', '/healthz'));
 
@@ -205,15 +206,30 @@ test('streams over the limit are refused, those within it are not', async () => 
 });
 
 test('streams that are opened and reset at once do not wear the server out', async () => {
-  const cancel = Buffer.from([0, 0, 0, 8]);
   const body = Buffer.from(JSON.stringify({ secret: server.secret }));
   const frames = Array.from({ length: 500 }, (_, i) => 2 * i + 1).flatMap((id) => [
     headersOf(id, pseudo('POST', '/v1/sessions'), END_HEADERS),
     ...(id % 3 === 0 ? [frameOf(FrameType.DATA, END_STREAM, id, body)] : []),
-    frameOf(FrameType.RST_STREAM, 0, id, cancel),
+    frameOf(FrameType.RST_STREAM, 0, id, CANCEL),
   ]);
   const { isClosed } = await exchange(Buffer.concat(frames));
   assert.ok(isClosed);
+  await assertServes();
+});
+
+test('nor do those that are reset once they are being answered', async () => {
+  const ids = Array.from({ length: 300 }, (_, i) => 2 * i + 1);
+  const steps = Array.from({ length: 60 }, (_, round) => ids.slice(round * 5, round * 5 + 5));
+  const { isClosed } = await exchange(
+    ...steps.flatMap((round): Step[] => [
+      Buffer.concat(round.map((id) => headersOf(id, pseudo('POST', '/v1/sessions'), END_HEADERS))),
+      5,
+      Buffer.concat(round.map((id) => frameOf(FrameType.RST_STREAM, 0, id, CANCEL))),
+    ]),
+  );
+  assert.ok(isClosed);
+  const cancelled = () => besidesEngines(server.log).filter((line) => /CANCELLED/.test(line));
+  await until('the log of them', () => cancelled().length > 0);
   await assertServes();
 });
 

@@ -32,6 +32,9 @@ class Run implements Listener {
   /** Calls that are due and found no connection with room. */
   readonly #waiting: number[] = [];
   #tag = 0;
+  /** When the next call is due, and from when on there are none. */
+  #nextMs = 0;
+  #endMs = 0;
   #countedFrom = Number.POSITIVE_INFINITY;
 
   constructor(order: OpenLoop, requests: Requests) {
@@ -47,6 +50,7 @@ class Run implements Listener {
     try {
       await this.#sendFor(rampMs);
       this.#countedFrom = this.#tag;
+      this.#late.length = 0;
       const watch = new CoreWatch(cores, serverPid);
       watch.begin();
       const fromMs = performance.now();
@@ -73,6 +77,8 @@ class Run implements Listener {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(connection);
     else this.#sendOn(connection, next);
+    // Many answers may come in one turn: what is due meanwhile does not wait for the last.
+    this.#sendDue();
   }
 
   failed(error: Error): void {
@@ -81,15 +87,20 @@ class Run implements Listener {
   }
 
   async #sendFor(ms: number): Promise<void> {
-    const endMs = performance.now() + ms;
-    let dueMs = performance.now();
-    while (performance.now() < endMs) {
-      const nowMs = performance.now();
-      for (; dueMs <= nowMs; dueMs += (-Math.log(1 - Math.random()) / this.#order.rate) * 1000) {
-        this.#late.push(nowMs - dueMs);
-        this.#send(dueMs);
-      }
+    this.#nextMs = performance.now();
+    this.#endMs = this.#nextMs + ms;
+    while (performance.now() < this.#endMs) {
+      this.#sendDue();
       await this.#turn();
+    }
+  }
+
+  #sendDue(): void {
+    const nowMs = performance.now();
+    while (this.#nextMs <= nowMs && this.#nextMs < this.#endMs) {
+      this.#late.push(nowMs - this.#nextMs);
+      this.#send(this.#nextMs);
+      this.#nextMs += (-Math.log(1 - Math.random()) / this.#order.rate) * 1000;
     }
   }
 

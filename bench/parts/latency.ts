@@ -16,6 +16,10 @@ const GRPC_SHAPE: Shape = { connections: 4, streams: 200 };
 /** Of a server's best, while Auth has half of its own: together they must not be more than there is. */
 const BESIDE_AUTH = 0.1;
 
+/** Of a load: 99 of 100 calls may go out so much later than they were due, or this share of the p99. */
+const LATE_MS_MAX = 1;
+const LATE_SHARE_MAX = 0.25;
+
 /** p99 in milliseconds of what is asked first. */
 interface Measured {
   readonly p99: number;
@@ -80,10 +84,13 @@ class Latencies {
   }
 }
 
-/** An open loop's load spins, so that its core tells nothing about its limits; being late does. */
-function isBad({ usage, lateMs = 0 }: Outcome): boolean {
+/**
+ * An open loop's load spins, so that its core tells nothing about its limits; being late does. That is counted
+ * in all latencies, and where they are much longer it changes nothing.
+ */
+function isBad({ usage, lateMs = 0, p99 = 0 }: Outcome): boolean {
   const rest = usage && { ...usage, load: 0 };
-  return disturbanceOf(rest) !== undefined || lateMs > 1;
+  return disturbanceOf(rest) !== undefined || lateMs > Math.max(LATE_MS_MAX, p99 * LATE_SHARE_MAX);
 }
 
 function named(contestants: readonly Contestant[], wanted: string): Contestant {

@@ -9,7 +9,7 @@ import { type DueAnswer, sendSoon } from './due-answers.ts';
 /** Not by import; see http1-server.ts. */
 export const { STATUS_CODES } = process.getBuiltinModule('node:http');
 
-/** Parts of a body. */
+/** Parts of a body, as they come or all there already. */
 export type Chunks = AsyncIterable<Buffer> | Iterable<Buffer>;
 
 export interface HttpExchange extends BodySource {

@@ -53,8 +53,8 @@ export class Http2Exchange implements HttpExchange {
   readonly #onClose: (stream: ServerHttp2Stream) => void;
   /** Takes the body. */
   sink: BodySink | undefined;
-  /** What has come of it before anybody asked: all of it, or its beginning. */
-  #come: Buffer | null = null;
+  /** What of it arrived in the turn of its head. */
+  #arrived: Buffer | null = null;
   #whole: Buffer | undefined;
   #isEnded = false;
   #trailers: Metadata = [];
@@ -87,16 +87,19 @@ export class Http2Exchange implements HttpExchange {
     return this.#stream.destroyed || this.#stream.closed;
   }
 
-  /** Takes what has come of the body; a tick later its end is known, where that has come too. */
-  takeCome(): void {
-    this.#come = this.#stream.read();
+  /**
+   * Takes what of the body is there. With the last of it Node has the end told in a tick, which is before
+   * any tick that is asked for after this.
+   */
+  takeArrived(): void {
+    this.#arrived = this.#stream.read();
   }
 
-  /** Makes of what was taken the whole body, or its beginning. */
-  makeWhole(): void {
-    if (this.#stream.readableEnded) this.#whole = this.#come ?? NOTHING;
-    else if (this.#come !== null) this.#stream.unshift(this.#come);
-    this.#come = null;
+  /** That tick is over: what was taken is the whole body, or it goes back as the beginning of one. */
+  settleBody(): void {
+    if (this.#stream.readableEnded) this.#whole = this.#arrived ?? NOTHING;
+    else if (this.#arrived !== null) this.#stream.unshift(this.#arrived);
+    this.#arrived = null;
   }
 
   /** The stream is over. */
@@ -129,7 +132,7 @@ export class Http2Exchange implements HttpExchange {
 
   chunks(): Chunks {
     const whole = this.takeWhole();
-    if (whole !== undefined) return [whole];
+    if (whole !== undefined) return whole.length === 0 ? [] : [whole];
     return this.#stream.iterator({ destroyOnReturn: false });
   }
 

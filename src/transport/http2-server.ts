@@ -32,8 +32,8 @@ export class Http2Server {
   readonly #server: http2.Http2Server;
   readonly #limits: ConnectionLimits;
   readonly #handle: (exchange: HttpExchange) => void;
-  /** Those that came in this turn of the event loop. */
-  #come: Http2Exchange[] = [];
+  /** Those that began in this turn of the event loop. */
+  #fresh: Http2Exchange[] = [];
   /** Each with its socket, which the session itself does not let be written to. */
   readonly #sessions = new Map<ServerHttp2Session, Socket>();
   /** The last streams of a session may come after its end. */
@@ -97,20 +97,22 @@ export class Http2Server {
   }
 
   /**
-   * Hands it on at the end of the turn. By then the body of most has come, too, and a call that has to wait
-   * for nothing needs no promise.
+   * Hands it on at the end of the turn. By then most bodies are there whole, so that a call that waits for
+   * nothing is answered without a promise.
    */
   #handSoon(exchange: Http2Exchange): void {
-    if (this.#come.push(exchange) === 1) setImmediate(() => this.#handAll());
+    if (this.#fresh.push(exchange) === 1) setImmediate(() => this.#handAll());
   }
 
   #handAll(): void {
-    const come = this.#come;
-    this.#come = [];
-    for (const exchange of come) exchange.takeCome();
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    for (const exchange of fresh) exchange.takeArrived();
+    // One tick for all of them.
     process.nextTick(() => {
-      for (const exchange of come) {
-        exchange.makeWhole();
+      for (const exchange of fresh) {
+        exchange.settleBody();
+        // What is reset in the turn that it began in never was a call: no log, no figure tells of it.
         if (!exchange.isOver) this.#handle(exchange);
       }
     });
