@@ -11,6 +11,9 @@ import { selfSigned } from '../src/ops/certificate.ts';
 import { type InProcess, runProgram, startHere, temporaryFolder } from './start.ts';
 import { until } from './wait.ts';
 
+/** More than one socket takes before its answers are read. */
+const REQUESTS = 5000;
+
 let server: InProcess;
 before(async () => {
   server = await startHere(['--tls']);
@@ -88,6 +91,20 @@ test('HTTP/1.1 and HTTP/2 are chosen by ALPN on the one port', async () => {
   plain.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   const answer = await plain.toArray();
   assert.match(Buffer.concat(answer).toString(), /^HTTP\/1\.1 200 OK/);
+});
+
+test('requests that come all at once are answered, each', async () => {
+  const socket = await connect({ ALPNProtocols: ['http/1.1'] });
+  let text = '';
+  const ended = new Promise((resolve) => socket.on('close', resolve));
+  socket.setEncoding('latin1').on('data', (part) => {
+    text += part;
+  });
+  const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+  socket.write(request.repeat(REQUESTS - 1));
+  socket.write(request.replace('Host', 'Connection: close\r\nHost'));
+  await ended;
+  assert.equal(text.split('HTTP/1.1 200 OK').length - 1, REQUESTS);
 });
 
 test('a new certificate is taken without a restart; a bad one is not', async () => {

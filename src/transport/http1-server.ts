@@ -3,7 +3,7 @@ import type http from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../domain/errors.ts';
 import { sendAllDue } from './due-answers.ts';
-import { Http1Exchange, type HttpExchange, RawExchange } from './http.ts';
+import { Http1Exchange, type HttpExchange, ignore, RawExchange } from './http.ts';
 import type { ConnectionLimits } from './limits.ts';
 
 /**
@@ -54,6 +54,12 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
       handle(exchange);
     }
   };
+  server.on('connection', (socket: Socket) => {
+    // Node's parser reads a socket by itself until somebody else listens. Over TLS what was decrypted already
+    // comes even when it is told to pause, as it is by a request before the answer to the last one was
+    // written, and then it gives the connection up (HPE_PAUSED). What listeners get can wait.
+    if ('encrypted' in socket) socket.on('data', ignore);
+  });
   server.on('request', take);
   server.on('checkContinue', (request, response: http.ServerResponse) => {
     // Of an answer that waits for the one before it, Node would send this after its head. Nobody has
