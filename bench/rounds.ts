@@ -122,7 +122,7 @@ export async function takeRounds(
   return taken;
 }
 
-export function isUndisturbed(round: Round): boolean {
+function isUndisturbed(round: Round): boolean {
   return [...round.values()].every(({ disturbance }) => disturbance === undefined);
 }
 

@@ -55,9 +55,12 @@ export class Stage implements AsyncDisposable {
     return once(this.#servers, on.database, () => this.freshPropusk(on));
   }
 
-  /** One that nobody else uses; whoever starts it stops it. */
-  freshPropusk(fixture: Fixture): Promise<Running> {
-    return startPropusk(fixture, this.cores, this.isNoisy ? [ANY_LAG] : []);
+  /**
+   * One that nobody else uses; whoever starts it stops it.
+   * @param args more flags
+   */
+  freshPropusk(fixture: Fixture, args: readonly string[] = []): Promise<Running> {
+    return startPropusk(fixture, this.cores, this.isNoisy ? [ANY_LAG, ...args] : args);
   }
 
   /** Stops the servers of the parts so far. */

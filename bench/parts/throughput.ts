@@ -20,10 +20,10 @@ import {
   SEEN,
 } from './contestants.ts';
 
-const ROUNDS = 15;
-const WINDOW_MS = 1000;
+const ROUNDS = 25;
+const WINDOW_MS = 600;
 /** So that a million tokens are seen in all. */
-const COLD_WINDOW_MS = 3000;
+const COLD_WINDOW_MS = 2500;
 const WARM_MS = 3000;
 /** How much longer than planned a part may take when windows have to be repeated. */
 const PATIENCE = 2.5;
