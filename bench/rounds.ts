@@ -62,13 +62,12 @@ export function disturbanceOf(usage: Usage | undefined): string | undefined {
 }
 
 /**
- * Runs a server warm, at first with few calls at a time, until each of the tokens was used once: cold code
+ * Runs a server warm, at first with few calls at a time, until each of the keys was asked about once: cold code
  * that looks up a key with every call is slow enough to be taken for overload.
  */
 export async function warmUp(load: LoadProcess, one: Contestant, ms: number): Promise<Outcome> {
   const { source } = one.target;
-  const isTurn = source.of === 'tokens' && !source.isFresh;
-  const answersMin = isTurn ? source.keys : 0;
+  const answersMin = source.of === 'tokens' ? source.keys : 0;
   const shape = { connections: 4, streams: 1 };
   const gentle = { windowMs: ms / 3, answersMin, windowMsMax: ms * 4 };
   await unlessShed(load.closed({ ...one, shape, rampMs: 0, ...gentle }));

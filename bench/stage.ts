@@ -45,6 +45,12 @@ export class Stage implements AsyncDisposable {
     return once(this.#fixtures, `${keys} ${pastSessions}`, () => openFixture(keys, pastSessions));
   }
 
+  /** Another copy of the run's database, for a second server on it. */
+  secondFixture(): Promise<Fixture> {
+    const { keys, pastSessions } = this.options;
+    return once(this.#fixtures, 'second', () => openFixture(keys, pastSessions));
+  }
+
   peer(name: PeerName): Promise<Running> {
     return once(this.#servers, name, async () => startPeer(name, await this.fixture(), this.cores));
   }
