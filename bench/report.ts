@@ -1,5 +1,5 @@
 /** What a run leaves behind: the figures as JSON, a table, and the chart of the README. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Bar, chart } from './chart.ts';
 import { type Noise, noiseOf, percent, ratioText, type Section } from './section.ts';
@@ -20,10 +20,19 @@ export interface Run {
   readonly sections: readonly Section[];
 }
 
-/** Writes all of it; answers the files. */
-export function report(run: Run): string[] {
+/**
+ * Writes all of it; answers the files. What was found on the same day and the same terms stays, but for the
+ * parts that were taken now.
+ * @param taken names of those parts
+ * @param all of all parts, in their order
+ */
+export function report(found: Run, taken: readonly string[], all: readonly string[]): string[] {
   mkdirSync(FOLDER, { recursive: true });
-  const name = path.join(FOLDER, run.startedAt.slice(0, 10));
+  const name = path.join(FOLDER, found.startedAt.slice(0, 10));
+  const kept = sectionsIn(`${name}.json`, found).filter((one) => !taken.some(isOf(one)));
+  const place = (section: Section) => all.findIndex(isOf(section));
+  const sections = [...kept, ...found.sections].sort((a, b) => place(a) - place(b));
+  const run = { ...found, sections };
   const { dependencies } = JSON.parse(readFileSync(PEERS, 'utf8'));
   writeFileSync(`${name}.json`, `${JSON.stringify({ ...run, peers: dependencies }, rounded, 2)}\n`);
   const table = tableOf(run);
@@ -34,6 +43,19 @@ export function report(run: Run): string[] {
   writeFileSync(svg, chart(groups, `${run.machine}; ${run.startedAt.slice(0, 10)}`));
   writeFileSync(README, between(readFileSync(README, 'utf8'), readmeText(run)));
   return [`${name}.json`, `${name}.md`, svg, README];
+}
+
+/** What a file of results holds, if it is of the same terms. */
+function sectionsIn(file: string, { machine, keys, pastSessions }: Run): readonly Section[] {
+  if (!existsSync(file)) return [];
+  const run: Run = JSON.parse(readFileSync(file, 'utf8'));
+  const isAlike = run.machine === machine && run.keys === keys && run.pastSessions === pastSessions;
+  return isAlike ? run.sections : [];
+}
+
+/** Whether a section is of the part of a name: `grpc-4x16` is of `grpc`. */
+function isOf({ part }: Section): (name: string) => boolean {
+  return (name) => part === name || part.startsWith(`${name}-`);
 }
 
 /** The chart, and where its figures are. */

@@ -58,8 +58,8 @@ async function full(): Promise<void> {
   const machine = describeMachine();
   console.log(`${machine}${stage.cores === undefined ? '; cores cannot be pinned here' : ''}`);
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
-  // What was left out or disturbed on purpose is no result.
-  const isResult = positionals.length === 0 && !isNoisy && Number(values.share) === 1;
+  // What was shortened or disturbed on purpose is no result.
+  const isResult = !isNoisy && Number(values.share) === 1;
   for (const name of names) {
     const found = await sectionsOf(name, stage);
     await stage.clear();
@@ -67,7 +67,9 @@ async function full(): Promise<void> {
     sections.push(...found);
     if (!isResult) continue;
     // After each part: what was found stays, whatever becomes of the next.
-    const files = report({ startedAt, machine, keys, pastSessions, isNoisy, sections });
+    const run = { startedAt, machine, keys, pastSessions, isNoisy, sections };
+    const taken = names.slice(0, names.indexOf(name) + 1);
+    const files = report(run, taken, Object.keys(PARTS));
     console.log(`written: ${files.join(', ')}`);
   }
 }

@@ -3,7 +3,7 @@ import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { SubscribeJwtRenewalRequestSchema } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
-import { REST, restDetails, tokensOf } from '../calls.ts';
+import { restDetails, tokensOf } from '../calls.ts';
 import { secretOf } from '../fixture.ts';
 import { median } from '../rounds.ts';
 import type { Section } from '../section.ts';
@@ -12,6 +12,7 @@ import type { Stage } from '../stage.ts';
 
 const STARTS = 7;
 const SETTLE_MS = 5000;
+const GENTLE = { connections: 4, streams: 1 };
 /** As many as `--grants-cached-max` holds. */
 const KEYS_HELD = 200_000;
 /** More than are held, and as many as fit in a minute of `--callers-max`. */
@@ -49,10 +50,10 @@ async function starts(stage: Stage): Promise<Section['figures']> {
   };
 }
 
-/** Asks about so many keys, each once. */
+/** Asks about so many keys, each once: a server whose every call looks up a key is soon taken for overloaded. */
 async function ask(stage: Stage, server: Running, keys: number): Promise<void> {
   const target = restDetails(server.port, tokensOf(await stage.fixture(), keys));
-  const order = { serverPid: server.pid, target, shape: REST, rampMs: 0, windowMs: 0 };
+  const order = { serverPid: server.pid, target, shape: GENTLE, rampMs: 0, windowMs: 0 };
   await stage.load.closed({ ...order, answersMin: keys });
 }
 
