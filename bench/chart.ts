@@ -11,6 +11,7 @@ export interface Bar {
 
 const WIDTH = 860;
 const NAME_WIDTH = 220;
+/** Of the longest bar. */
 const BAR_WIDTH = 480;
 const ROW = 26;
 const BAR_HEIGHT = 16;
@@ -37,16 +38,18 @@ export function chart(
   foot: string,
 ): string {
   const parts: string[] = [];
+  const shares = groups.flatMap(({ bars }) => bars.map(({ share }) => share));
+  const limitWidth = BAR_WIDTH / Math.max(1, ...shares);
   let y = MARGIN;
   for (const { title, bars } of groups) {
     parts.push(text(MARGIN, y + 20, title, 'title'));
     y += TITLE_HEIGHT;
     const top = y;
     for (const bar of bars) {
-      parts.push(barOf(bar, y));
+      parts.push(barOf(bar, y, limitWidth));
       y += ROW;
     }
-    const x = NAME_WIDTH + BAR_WIDTH;
+    const x = (NAME_WIDTH + limitWidth).toFixed(1);
     parts.push(`<line class="line" x1="${x}" x2="${x}" y1="${top - 6}" y2="${y - 4}"/>`);
     y += MARGIN / 2;
   }
@@ -67,8 +70,8 @@ export function chart(
   ].join('\n');
 }
 
-function barOf({ name, share, label, kind }: Bar, y: number): string {
-  const width = Math.max(2, share * BAR_WIDTH).toFixed(1);
+function barOf({ name, share, label, kind }: Bar, y: number, limitWidth: number): string {
+  const width = Math.max(2, share * limitWidth).toFixed(1);
   const middle = y + BAR_HEIGHT - 3;
   const rect = `<rect class="${kind}" x="${NAME_WIDTH}" y="${y}" width="${width}" height="${BAR_HEIGHT}" rx="3"/>`;
   const labelAt = NAME_WIDTH + Number(width) + 8;

@@ -7,6 +7,7 @@ import {
   COLD,
   GRPC_SHAPES,
   grpcBasics,
+  neverSeen,
   OIDC,
   restBasics,
   SEEN,
@@ -33,7 +34,7 @@ export async function quick({ isNoisy }: QuickOptions): Promise<void> {
   await using stage = new Stage({ isNoisy, keys: KEYS, pastSessions: 0, share: 1 });
   const ratio = (rounds: readonly Round[], name: string, base: string) =>
     ratioOf(rounds, [name, base], isNoisy);
-  const overRest = await restBasics(stage);
+  const overRest = [...(await restBasics(stage)), await neverSeen(stage)];
   const rest = await measure(stage, overRest, REST_UNTIL_MS);
   show('REST', BARE_HTTP, rowsOf(overRest, rest, BARE_HTTP, isNoisy));
   const shapes: { readonly title: string; readonly contestants: readonly Contestant[] }[] = [];

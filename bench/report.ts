@@ -20,17 +20,23 @@ export interface Run {
   readonly sections: readonly Section[];
 }
 
-/**
- * Writes all of it; answers the files. What was found on the same day and the same terms stays, but for the
- * parts that were taken now.
- * @param taken names of those parts
- * @param all of all parts, in their order
- */
-export function report(found: Run, taken: readonly string[], all: readonly string[]): string[] {
+export interface Parts {
+  /** Names of those that were taken. */
+  readonly taken: readonly string[];
+  /** Of all there are, in their order. */
+  readonly all: readonly string[];
+  /** They take their places in results of the same day and terms, and are nothing without. */
+  readonly areAgain: boolean;
+}
+
+/** Writes all of it, beside what the day's results of the same terms have of other parts; answers the files. */
+export function report(found: Run, { taken, all, areAgain }: Parts): string[] {
   mkdirSync(FOLDER, { recursive: true });
   const name = path.join(FOLDER, found.startedAt.slice(0, 10));
-  const kept = sectionsIn(`${name}.json`, found).filter((one) => !taken.some(isOf(one)));
-  const place = (section: Section) => all.findIndex(isOf(section));
+  const before = sectionsIn(`${name}.json`, found);
+  if (areAgain && before.length === 0) return [];
+  const kept = before.filter((section) => !taken.some((part) => isOf(section, part)));
+  const place = (section: Section) => all.findIndex((part) => isOf(section, part));
   const sections = [...kept, ...found.sections].sort((a, b) => place(a) - place(b));
   const run = { ...found, sections };
   const { dependencies } = JSON.parse(readFileSync(PEERS, 'utf8'));
@@ -53,9 +59,9 @@ function sectionsIn(file: string, { machine, keys, pastSessions }: Run): readonl
   return isAlike ? run.sections : [];
 }
 
-/** Whether a section is of the part of a name: `grpc-4x16` is of `grpc`. */
-function isOf({ part }: Section): (name: string) => boolean {
-  return (name) => part === name || part.startsWith(`${name}-`);
+/** `grpc-4x16` is of `grpc`. */
+function isOf(section: Section, part: string): boolean {
+  return section.part === part || section.part.startsWith(`${part}-`);
 }
 
 /** The chart, and where its figures are. */
@@ -82,8 +88,9 @@ function tableOf({ machine, keys, pastSessions, isNoisy, sections }: Run): strin
   return `${[`${facts}${warning}`, ...sections.flatMap(sectionText)].join('\n\n')}\n`;
 }
 
-function sectionText({ title, base, rows, figures }: Section): string[] {
+function sectionText({ title, takenAt, base, rows, figures }: Section): string[] {
   const parts = [`## ${title}`];
+  if (takenAt !== undefined) parts.push(`Taken at ${takenAt.slice(11, 16)} UTC.`);
   if (rows.length > 0) {
     const lines = rows.map(({ name, rate, ratio }) => {
       const share = name === base ? '1' : ratioText(ratio);

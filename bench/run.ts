@@ -64,13 +64,17 @@ async function full(): Promise<void> {
     const found = await sectionsOf(name, stage);
     await stage.clear();
     for (const section of found) console.log(linesOf(section).join('\n'));
-    sections.push(...found);
-    if (!isResult) continue;
+    const takenAt = new Date().toISOString();
+    sections.push(...found.map((section) => ({ ...section, takenAt })));
+    const areAgain = positionals.length > 0;
+    const isVoid = found.some(({ figures }) => 'why' in figures);
+    // A part that is void takes nobody's place.
+    if (!isResult || (areAgain && isVoid)) continue;
     // After each part: what was found stays, whatever becomes of the next.
     const run = { startedAt, machine, keys, pastSessions, isNoisy, sections };
     const taken = names.slice(0, names.indexOf(name) + 1);
-    const files = report(run, taken, Object.keys(PARTS));
-    console.log(`written: ${files.join(', ')}`);
+    const files = report(run, { taken, all: Object.keys(PARTS), areAgain });
+    console.log(files.length > 0 ? `written: ${files.join(', ')}` : 'nothing of today to join');
   }
 }
 

@@ -13,6 +13,8 @@ export interface Row {
 export interface Section {
   readonly part: string;
   readonly title: string;
+  /** ISO 8601. */
+  readonly takenAt?: string;
   /** Whose rate the ratios are shares of. */
   readonly base?: string;
   readonly rows: readonly Row[];

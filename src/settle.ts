@@ -3,10 +3,10 @@ import { executionAsyncResource } from 'node:async_hooks';
 import { flushCompileCache } from 'node:module';
 
 /**
- * What Node makes for a call of process.nextTick, kept for ever. V8 learns once for which shape of object this
- * is done, and the shape dies with the last one that has it: a collection that finds none (ours below, or one
- * in an idle moment) would make each later nextTick take seven times as long, and a call over gRPC has five. Exported for its test:
- * nothing else asks for it.
+ * What Node makes for a call of process.nextTick, kept for ever. V8 makes the place where that is made for its
+ * one shape, which dies with the last that has it: a collection that finds none (ours below, or one in an idle
+ * moment) would make each later nextTick take seven times as long, and a call over gRPC has several.
+ * Exported for its test: nothing else asks for it.
  */
 export let keptTick: object | undefined;
 

@@ -11,7 +11,7 @@ import { selfSigned } from '../src/ops/certificate.ts';
 import { type InProcess, runProgram, startHere, temporaryFolder } from './start.ts';
 import { until } from './wait.ts';
 
-/** More than one socket takes before its answers are read. */
+/** More than a server writes answers to before it pauses. */
 const REQUESTS = 5000;
 
 let server: InProcess;
@@ -96,7 +96,7 @@ test('HTTP/1.1 and HTTP/2 are chosen by ALPN on the one port', async () => {
 test('requests that come all at once are answered, each', async () => {
   const socket = await connect({ ALPNProtocols: ['http/1.1'] });
   let text = '';
-  const ended = new Promise((resolve) => socket.on('close', resolve));
+  const ended = new Promise((resolve, reject) => socket.on('close', resolve).on('error', reject));
   socket.setEncoding('latin1').on('data', (part) => {
     text += part;
   });

@@ -51,17 +51,22 @@ export async function restBasics(stage: Stage): Promise<Contestant[]> {
   const keys = keysOf(fixture);
   const seen = tokensOf(fixture, keys);
   const propusk = await stage.propusk();
-  // Of its own: tokens that are new would push those out that were seen before.
-  const other = await stage.propusk(await stage.secondFixture());
   const bare = await stage.peer('bare-http');
   const oidc = await stage.peer('oidc-provider');
   return [
     contestant(BARE_HTTP, bare, restDetails(bare.port, seen)),
     contestant(SEEN, propusk, restDetails(propusk.port, seen)),
-    contestant(COLD, other, restDetails(other.port, tokensOf(fixture, keys, true))),
     contestant(AUTH, propusk, restAuth(propusk.port, keys)),
     contestant(OIDC, oidc, introspection(oidc.port, oidc.bodies)),
   ];
+}
+
+/** Tokens never seen, at a server of their own: there they push out none of those that were seen before. */
+export async function neverSeen(stage: Stage): Promise<Contestant> {
+  const fixture = await stage.secondFixture();
+  const propusk = await stage.propusk(fixture);
+  const source = tokensOf(fixture, keysOf(fixture), true);
+  return contestant(COLD, propusk, restDetails(propusk.port, source));
 }
 
 /** Frameworks and libraries that people would take for REST. */

@@ -1,7 +1,9 @@
 /** Whether it matters how many keys and past sessions there are. */
 import { REST, restAuth, restDetails, tokensOf } from '../calls.ts';
+import type { Fixture } from '../fixture.ts';
 import { takeRounds, warmUp } from '../rounds.ts';
 import { rowsOf, type Section } from '../section.ts';
+import type { Running } from '../servers.ts';
 import type { Stage } from '../stage.ts';
 import { contestant } from './contestants.ts';
 
@@ -19,34 +21,52 @@ const HIGH_LIMIT = '--limit=1000000';
  * asked about on both: only what lies beside them differs.
  */
 export async function flat(stage: Stage): Promise<Section[]> {
-  const [small, large] = [await stage.fixture(FEW_KEYS, 0), await stage.fixture()];
   const { keys, pastSessions } = stage.options;
-  const few = { name: `${FEW_KEYS} keys`, fixture: small };
-  const many = { name: `${keys} keys, ${pastSessions} past sessions`, fixture: large };
-  const servers = [
-    { ...few, server: await stage.freshPropusk(small, [HIGH_LIMIT]) },
-    { ...many, server: await stage.freshPropusk(large, [HIGH_LIMIT]) },
-  ];
-  const sections: Section[] = [];
-  for (const method of ['TokenDetails', 'Auth'] as const) {
-    const contestants = servers.map(({ name, fixture, server }) => {
-      const { port } = server;
-      const target =
-        method === 'Auth'
-          ? restAuth(port, FEW_KEYS)
-          : restDetails(port, tokensOf(fixture, FEW_KEYS));
-      return contestant(name, server, target, REST);
-    });
-    const { load, isNoisy } = stage;
-    for (const one of contestants) await warmUp(load, one, WARM_MS);
-    const budgetMs = BUDGET_MS * stage.options.share;
-    const options = { load, rounds: stage.rounds(ROUNDS), windowMs: WINDOW_MS, budgetMs, isNoisy };
-    const rounds = await takeRounds(contestants, options);
-    const rows = rowsOf(contestants, rounds, few.name, isNoisy);
-    const title = `Flat: ${method} over REST, by what the database holds`;
-    const part = `flat-${method.toLowerCase()}`;
-    sections.push({ part, title, base: few.name, rows, figures: {} });
+  const few = { name: `${FEW_KEYS} keys`, fixture: await stage.fixture(FEW_KEYS, 0) };
+  const many = {
+    name: `${keys} keys, ${pastSessions} past sessions`,
+    fixture: await stage.fixture(),
+  };
+  const servers: Server[] = [];
+  try {
+    for (const one of [few, many]) {
+      servers.push({ ...one, running: await stage.freshPropusk(one.fixture, [HIGH_LIMIT]) });
+    }
+    const sections: Section[] = [];
+    for (const method of ['TokenDetails', 'Auth'] as const) {
+      sections.push(await compare(stage, method, servers));
+    }
+    return sections;
+  } finally {
+    for (const { running } of servers) await running.stop();
   }
-  for (const { server } of servers) await server.stop();
-  return sections;
+}
+
+interface Server {
+  readonly name: string;
+  readonly fixture: Fixture;
+  readonly running: Running;
+}
+
+async function compare(
+  stage: Stage,
+  method: 'TokenDetails' | 'Auth',
+  servers: readonly Server[],
+): Promise<Section> {
+  const contestants = servers.map(({ name, fixture, running }) => {
+    const { port } = running;
+    const target =
+      method === 'Auth' ? restAuth(port, FEW_KEYS) : restDetails(port, tokensOf(fixture, FEW_KEYS));
+    return contestant(name, running, target, REST);
+  });
+  const { load, isNoisy, options } = stage;
+  for (const one of contestants) await warmUp(load, one, WARM_MS);
+  const rounds = await takeRounds(contestants, {
+    ...{ load, isNoisy, windowMs: WINDOW_MS },
+    ...{ rounds: stage.rounds(ROUNDS), budgetMs: BUDGET_MS * options.share },
+  });
+  const base = `${FEW_KEYS} keys`;
+  const rows = rowsOf(contestants, rounds, base, isNoisy);
+  const title = `Flat: ${method} over REST, by what the database holds`;
+  return { part: `flat-${method.toLowerCase()}`, title, base, rows, figures: {} };
 }

@@ -24,7 +24,7 @@ const BESIDE_AUTH = 0.1;
 const LATE_MS_MAX = 1;
 const LATE_SHARE_MAX = 0.25;
 
-/** p99 in milliseconds of what is asked first. */
+/** Milliseconds, of what is asked first. */
 interface Measured {
   readonly p99: number;
   readonly p50: number;
@@ -115,8 +115,9 @@ export async function latency(stage: Stage): Promise<Section[]> {
   for (const one of [bare, details, auth, ...grpc]) await warmUp(stage.load, one, WARM_MS);
   // What a core carries changes with the minutes on a machine that others use: it is asked right before.
   const share = async (one: Contestant, part: number) => {
-    const best = await unlessShed(stage.load.closed({ ...one, ...BEST }));
-    return [one, (best?.rate ?? 0) * part] as const;
+    const ask = () => stage.load.closed({ ...one, ...BEST });
+    const { rate } = (await unlessShed(ask())) ?? (await unlessShed(ask())) ?? (await ask());
+    return [one, rate * part] as const;
   };
   const half = (one: Contestant) => share(one, 0.5);
   const overRest = new Latencies(stage, REST_SHAPE);

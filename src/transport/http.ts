@@ -69,7 +69,7 @@ export function headerLines(headers: Metadata): string {
   return lines;
 }
 
-/** Takes an error that shows itself otherwise too. */
+/** Takes what shows itself otherwise too, such as an error. */
 export function ignore(): void {}
 
 /** Resolves when there is room again, or nobody reads any more. */

@@ -55,9 +55,9 @@ export function makeHttp1Server({ limits, handle, refuse, isDraining }: Http1Opt
     }
   };
   server.on('connection', (socket: Socket) => {
-    // Node's parser reads a socket by itself until somebody else listens. Over TLS what was decrypted already
-    // comes even when it is told to pause, as it is by a request before the answer to the last one was
-    // written, and then it gives the connection up (HPE_PAUSED). What listeners get can wait.
+    // Node's parser reads a socket by itself until somebody else listens. It pauses while the last answers
+    // are not written yet; over TLS what is decrypted already comes all the same, and it gives the
+    // connection up (HPE_PAUSED). With a listener the stream keeps what comes meanwhile.
     if ('encrypted' in socket) socket.on('data', ignore);
   });
   server.on('request', take);
