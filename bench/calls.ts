@@ -4,6 +4,8 @@ import type { Shape, Source, Target } from './load/protocol.ts';
 
 /** Of REST: a call at a time on each of 64 connections. */
 export const REST: Shape = { connections: 64, streams: 1 };
+/** Few calls at a time, for a server that still has everything to look up. */
+export const GENTLE: Shape = { connections: 4, streams: 1 };
 /** Of gRPC. */
 export const FEW: Shape = { connections: 4, streams: 16 };
 export const MANY: Shape = { connections: 64, streams: 1 };

@@ -2,6 +2,7 @@
  * Windows taken in turn: in each round every contestant has one, forwards and then backwards, so that
  * two that are compared were measured within the same seconds.
  */
+import { GENTLE } from './calls.ts';
 import type { ClosedOrder, LoadProcess } from './load/client.ts';
 import type { Outcome, Shape, Target } from './load/protocol.ts';
 import type { Usage } from './machine.ts';
@@ -68,15 +69,18 @@ export function disturbanceOf(usage: Usage | undefined): string | undefined {
 export async function warmUp(load: LoadProcess, one: Contestant, ms: number): Promise<Outcome> {
   const { source } = one.target;
   const answersMin = source.of === 'tokens' ? source.keys : 0;
-  const shape = { connections: 4, streams: 1 };
   const gentle = { windowMs: ms / 3, answersMin, windowMsMax: ms * 4 };
-  await unlessShed(load.closed({ ...one, shape, rampMs: 0, ...gentle }));
-  const warm = { ...one, rampMs: 0, windowMs: ms };
+  await unlessShed(load.closed({ ...one, shape: GENTLE, rampMs: 0, ...gentle }));
+  return untilNotShed(load, { ...one, rampMs: 0, windowMs: ms });
+}
+
+/** Tries again, a few times, where the server refused a call for having too much to do. */
+export async function untilNotShed(load: LoadProcess, order: ClosedOrder): Promise<Outcome> {
   for (let i = 0; i < SHED_MAX; i++) {
-    const outcome = await unlessShed(load.closed(warm));
+    const outcome = await unlessShed(load.closed(order));
     if (outcome !== undefined) return outcome;
   }
-  return load.closed(warm);
+  return load.closed(order);
 }
 
 /** undefined where the server refused a call for having too much to do. */

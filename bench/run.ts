@@ -55,24 +55,25 @@ async function full(): Promise<void> {
   const isNoisy = values.noisy;
   await using stage = new Stage({ isNoisy, keys, pastSessions, share: Number(values.share) });
   const sections: Section[] = [];
+  const taken: string[] = [];
   const machine = describeMachine();
   console.log(`${machine}${stage.cores === undefined ? '; cores cannot be pinned here' : ''}`);
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
   // What was shortened or disturbed on purpose is no result.
   const isResult = !isNoisy && Number(values.share) === 1;
+  const areAgain = positionals.length > 0;
   for (const name of names) {
     const found = await sectionsOf(name, stage);
     await stage.clear();
     for (const section of found) console.log(linesOf(section).join('\n'));
-    const takenAt = new Date().toISOString();
-    sections.push(...found.map((section) => ({ ...section, takenAt })));
-    const areAgain = positionals.length > 0;
     const isVoid = found.some(({ figures }) => 'why' in figures);
     // A part that is void takes nobody's place.
     if (!isResult || (areAgain && isVoid)) continue;
+    const takenAt = new Date().toISOString();
+    sections.push(...found.map((section) => ({ ...section, takenAt })));
+    taken.push(name);
     // After each part: what was found stays, whatever becomes of the next.
     const run = { startedAt, machine, keys, pastSessions, isNoisy, sections };
-    const taken = names.slice(0, names.indexOf(name) + 1);
     const files = report(run, { taken, all: Object.keys(PARTS), areAgain });
     console.log(files.length > 0 ? `written: ${files.join(', ')}` : 'nothing of today to join');
   }

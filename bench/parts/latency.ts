@@ -1,7 +1,14 @@
 /** How long calls take: at half load, and while sessions are recorded. */
 import type { OpenOrder } from '../load/client.ts';
 import type { Outcome, Shape } from '../load/protocol.ts';
-import { type Contestant, disturbanceOf, median, unlessShed, warmUp } from '../rounds.ts';
+import {
+  type Contestant,
+  disturbanceOf,
+  median,
+  unlessShed,
+  untilNotShed,
+  warmUp,
+} from '../rounds.ts';
 import type { Section } from '../section.ts';
 import type { Stage } from '../stage.ts';
 import { AUTH, BARE_HTTP, GRPC_SHAPES, grpcBasics, restBasics, SEEN } from './contestants.ts';
@@ -71,10 +78,9 @@ class Latencies {
     const counted: (readonly [Measured, Measured])[] = [];
     let taken = 0;
     for (; counted.length < rounds && taken < rounds * PATIENCE; taken++) {
-      const pair =
-        taken % 2 === 0
-          ? ([await first(), await second()] as const)
-          : ([await second(), await first()].toReversed() as [Measured, Measured]);
+      const early = taken % 2 === 0 ? await first() : undefined;
+      const other = await second();
+      const pair = [early ?? (await first()), other] as const;
       if (pair.some(isShed)) continue;
       if (isNoisy || !pair.some(({ isDisturbed }) => isDisturbed)) counted.push(pair);
     }
@@ -115,8 +121,7 @@ export async function latency(stage: Stage): Promise<Section[]> {
   for (const one of [bare, details, auth, ...grpc]) await warmUp(stage.load, one, WARM_MS);
   // What a core carries changes with the minutes on a machine that others use: it is asked right before.
   const share = async (one: Contestant, part: number) => {
-    const ask = () => stage.load.closed({ ...one, ...BEST });
-    const { rate } = (await unlessShed(ask())) ?? (await unlessShed(ask())) ?? (await ask());
+    const { rate } = await untilNotShed(stage.load, { ...one, ...BEST });
     return [one, rate * part] as const;
   };
   const half = (one: Contestant) => share(one, 0.5);

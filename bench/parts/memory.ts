@@ -3,7 +3,7 @@ import http2 from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { SubscribeJwtRenewalRequestSchema } from '../../src/gen/grpc/tradeapi/v1/auth/auth_service_pb.js';
-import { restDetails, tokensOf } from '../calls.ts';
+import { GENTLE, restDetails, tokensOf } from '../calls.ts';
 import { secretOf } from '../fixture.ts';
 import { median } from '../rounds.ts';
 import type { Section } from '../section.ts';
@@ -12,7 +12,6 @@ import type { Stage } from '../stage.ts';
 
 const STARTS = 7;
 const SETTLE_MS = 5000;
-const GENTLE = { connections: 4, streams: 1 };
 /** As many as `--grants-cached-max` holds. */
 const KEYS_HELD = 200_000;
 /** More than are held, and as many as fit in a minute of `--callers-max`. */
