@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import { Rest2Client } from './clients/rest.ts';
 import { besidesEngines } from './engines.ts';
 import {
+  CANCEL,
   END_HEADERS,
   END_STREAM,
   type Frame,
@@ -31,7 +32,6 @@ after(() => server.stop());
 
 const PROTOCOL_ERROR = 1;
 const REFUSED_STREAM = 7;
-const CANCEL = Buffer.from([0, 0, 0, 8]);
 const SETTINGS = frameOf(FrameType.SETTINGS, 0, 0);
 const GET = headersOf(1, pseudo('GET', '/healthz'));
 

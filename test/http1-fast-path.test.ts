@@ -8,15 +8,10 @@ import { makeHttp1Server } from '../src/transport/http1-server.ts';
 import { talk } from './raw.ts';
 
 const limits = {
-  sniffMsMax: 1000,
   headerBytesMax: 4096,
   headerMsMax: 400,
   requestMsMax: 1000,
   idleMsMax: 100,
-  connectionsMax: 100,
-  connectionsPerAddressMax: 100,
-  streamsPerConnectionMax: 100,
-  drainNoticeMs: 10,
 };
 
 /** After `idleMsMax`. */

@@ -8,6 +8,7 @@ import { readBody } from '../src/transport/body.ts';
 import type { HttpExchange } from '../src/transport/http.ts';
 import { Http2Server } from '../src/transport/http2-server.ts';
 import {
+  CANCEL,
   END_HEADERS,
   END_STREAM,
   FrameType,
@@ -22,21 +23,14 @@ import { until } from './wait.ts';
 
 const START = Buffer.concat([PREFACE, frameOf(FrameType.SETTINGS, 0, 0)]);
 const PADDED = 8;
-const CANCEL = Buffer.from([0, 0, 0, 8]);
 const HEAD = headersOf(1, pseudo('POST', '/'), END_HEADERS);
 const TRAILERS = headersOf(1, [['a', 'b']]);
 const LARGE = 'x'.repeat(16_000);
 
 const limits = {
-  sniffMsMax: 1000,
   headerBytesMax: 4096,
-  headerMsMax: 400,
-  requestMsMax: 1000,
   idleMsMax: 10_000,
-  connectionsMax: 100,
-  connectionsPerAddressMax: 100,
   streamsPerConnectionMax: 100,
-  drainNoticeMs: 10,
 };
 const memory = new RequestMemory(1 << 20);
 

@@ -13,6 +13,9 @@ export const FrameType = {
   CONTINUATION: 9,
 } as const;
 
+/** What RST_STREAM says when its sender wants no answer any more. */
+export const CANCEL = Buffer.from([0, 0, 0, 8]);
+
 export const END_STREAM = 1;
 export const END_HEADERS = 4;
 

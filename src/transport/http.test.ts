@@ -8,15 +8,10 @@ import { makeHttp1Server } from './http1-server.ts';
 import { Http2Exchange } from './http2-exchange.ts';
 
 const limits = {
-  sniffMsMax: 1000,
   headerBytesMax: 4096,
   headerMsMax: 1000,
   requestMsMax: 5000,
   idleMsMax: 5000,
-  connectionsMax: 100,
-  connectionsPerAddressMax: 100,
-  streamsPerConnectionMax: 100,
-  drainNoticeMs: 10,
 };
 
 /** Answers at once, but at /slow, and reads no body. */

@@ -7,15 +7,10 @@ import type { HttpExchange } from './http.ts';
 import { makeHttp1Server } from './http1-server.ts';
 
 const LIMITS = {
-  sniffMsMax: 1000,
   headerBytesMax: 8192,
   headerMsMax: 1000,
   requestMsMax: 1000,
   idleMsMax: 1000,
-  connectionsMax: 10,
-  connectionsPerAddressMax: 10,
-  streamsPerConnectionMax: 10,
-  drainNoticeMs: 10,
 };
 
 /** A connection that is told to end and takes its time. */

@@ -13,7 +13,10 @@ import type { ConnectionLimits } from './limits.ts';
 const { createServer } = process.getBuiltinModule('node:http');
 
 export interface Http1Options {
-  readonly limits: ConnectionLimits;
+  readonly limits: Pick<
+    ConnectionLimits,
+    'headerBytesMax' | 'headerMsMax' | 'requestMsMax' | 'idleMsMax'
+  >;
   readonly handle: (exchange: HttpExchange) => void;
   /** Answers what is refused before there is a request to handle. */
   readonly refuse: (exchange: HttpExchange, error: AppError) => void;

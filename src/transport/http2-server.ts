@@ -22,7 +22,10 @@ const PING_MS_MAX = 10_000;
 const LINGER_MS_MAX = 2000;
 
 export interface Http2Options {
-  readonly limits: ConnectionLimits;
+  readonly limits: Pick<
+    ConnectionLimits,
+    'headerBytesMax' | 'idleMsMax' | 'streamsPerConnectionMax'
+  >;
   readonly handle: (exchange: HttpExchange) => void;
   /** Answers what is refused before there is a request to handle. */
   readonly refuse: (exchange: HttpExchange, error: AppError) => void;
@@ -30,7 +33,7 @@ export interface Http2Options {
 
 export class Http2Server {
   readonly #server: http2.Http2Server;
-  readonly #limits: ConnectionLimits;
+  readonly #idleMsMax: number;
   readonly #handle: (exchange: HttpExchange) => void;
   /** Those that began in this turn of the event loop. */
   #fresh: Http2Exchange[] = [];
@@ -41,7 +44,7 @@ export class Http2Server {
   #isClosed = false;
 
   constructor({ limits, handle, refuse }: Http2Options) {
-    this.#limits = limits;
+    this.#idleMsMax = limits.idleMsMax;
     this.#handle = handle;
     this.#server = http2.createServer({
       settings: {
@@ -120,7 +123,7 @@ export class Http2Server {
 
   #watch(session: ServerHttp2Session, socket: Socket): void {
     this.#sessions.set(session, socket);
-    const watch = new ConnectionWatch(session, socket, this.#limits.idleMsMax);
+    const watch = new ConnectionWatch(session, socket, this.#idleMsMax);
     this.#watches.set(session, watch);
     session.on('close', () => {
       this.#sessions.delete(session);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import {
+  CANCEL,
   END_HEADERS,
   END_STREAM,
   FrameType,
@@ -15,7 +16,6 @@ import {
 
 const SETTINGS = frameOf(FrameType.SETTINGS, 0, 0);
 const OPENED = Buffer.concat([PREFACE, SETTINGS]);
-const CANCEL = Buffer.from([0, 0, 0, 8]);
 /** What asks for nothing, and how often it is sent to find out whether the connection is open. */
 const POKE = {
   h2: frameOf(FrameType.WINDOW_UPDATE, 0, 0, Buffer.from([0, 0, 0, 1])),

@@ -1,6 +1,6 @@
 /** Carries streams over a few HTTP/2 connections, many on their way on each. */
 import net from 'node:net';
-import { type Frame, FrameType, frameOf, PREFACE } from '../http2-frames.ts';
+import { CANCEL, type Frame, FrameType, frameOf, PREFACE } from '../http2-frames.ts';
 import type { Answer } from './answer.ts';
 import { Http2Reader, isAck } from './http2-reader.ts';
 import type { Input } from './input.ts';
@@ -19,7 +19,6 @@ const CLOSE_MS_MAX = 20_000;
 const TRIES_MAX = 3;
 
 const ACK = 1;
-const CANCEL = Buffer.from([0, 0, 0, 8]);
 const WINDOW_BYTES = 65_535;
 /** Answers are never held up: this client reads whatever comes. */
 const OPENING = Buffer.concat([
