@@ -42,9 +42,10 @@ class HeldRunner implements BatchRunner {
   async close(): Promise<void> {}
 }
 
-function setup(writeQueueMax: number, writeBatchMax: number) {
+function setup(writeQueueMax: number, writeBatchMax: number, gatherMsMax = 1) {
   const runner = new HeldRunner();
-  const queue = new WriteQueue(runner, new Changes(), { writeQueueMax, writeBatchMax });
+  const limits = { writeQueueMax, writeBatchMax, gatherMsMax };
+  const queue = new WriteQueue(runner, new Changes(), limits);
   const submit = (name: string) => queue.submit('noteMeta', name, `value of ${name}`);
   const sizes = () => runner.batches.map((batch) => batch.length);
   return { runner, queue, submit, sizes };
@@ -81,6 +82,40 @@ test('what arrives while a batch is under way is the next batch, in its order', 
     await Promise.all([...first, ...then]),
     ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `value of ${name}`),
   );
+});
+
+test('a batch waits for as many writes as the last one had', async () => {
+  const minute = 60_000;
+  const { runner, submit, sizes } = setup(100, 100, minute);
+  let started = runner.next();
+  const answers = ['a', 'b', 'c'].map(submit);
+  await started;
+  started = runner.next();
+  runner.succeed();
+  await Promise.all(answers);
+  for (const name of ['d', 'e']) {
+    answers.push(submit(name));
+    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    assert.deepEqual(sizes(), [3]);
+  }
+  answers.push(submit('f'));
+  await started;
+  assert.deepEqual(sizes(), [3, 3]);
+  runner.succeed();
+  await Promise.all(answers);
+});
+
+test('a batch for which no more come begins all the same, and the next one waits for no more than it had', async () => {
+  const { runner, submit, sizes } = setup(100, 100, 1);
+  const answers: Promise<string>[] = [];
+  for (const names of [['a', 'b', 'c'], ['d'], ['e']]) {
+    const started = runner.next();
+    answers.push(...names.map(submit));
+    await started;
+    runner.succeed();
+    await Promise.all(answers);
+  }
+  assert.deepEqual(sizes(), [3, 1, 1]);
 });
 
 test('a write is not answered before its batch is done', async () => {
@@ -136,7 +171,7 @@ test('an outcome that is missing is no success', async () => {
     check() {},
     async close() {},
   };
-  const limits = { writeQueueMax: 1, writeBatchMax: 1 };
+  const limits = { writeQueueMax: 1, writeBatchMax: 1, gatherMsMax: 1 };
   const queue = new WriteQueue(runner, new Changes(), limits);
   await refused(queue.submit('noteMeta', 'a', 'b'), 'UNAVAILABLE');
 });

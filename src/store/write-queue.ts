@@ -21,6 +21,8 @@ export interface WriteLimits {
   readonly writeQueueMax: number;
   /** Writes in one transaction; it bounds how long the first one waits for the last. */
   readonly writeBatchMax: number;
+  /** How long a batch that could begin waits until it has as many writes as the last one, milliseconds. */
+  readonly gatherMsMax: number;
 }
 
 interface Pending {
@@ -37,6 +39,10 @@ export class WriteQueue {
   readonly #onCommit: (writes: number) => void;
   readonly #waiting: Pending[] = [];
   #underWay = 0;
+  /** Of the last batch. */
+  #size = 1;
+  /** Ends the wait of a batch for more. */
+  #enough: (() => void) | undefined;
   #drained: Promise<void> | undefined;
   #closed = false;
 
@@ -64,6 +70,7 @@ export class WriteQueue {
     return new Promise<WriteResult<WriteName>>((resolve, reject) => {
       this.#waiting.push({ write: { name, args }, resolve, reject });
       this.#drained ??= this.#drain();
+      if (this.#waiting.length >= this.#size) this.#enough?.();
       // The runner answers each write with its own kind of result.
     }) as Promise<WriteResult<N>>;
   }
@@ -75,10 +82,11 @@ export class WriteQueue {
   }
 
   async #drain(): Promise<void> {
-    await this.#gather();
     while (this.#waiting.length > 0) {
+      await this.#gather();
       const batch = this.#waiting.splice(0, this.#limits.writeBatchMax);
       this.#underWay = batch.length;
+      this.#size = batch.length;
       const outcomes = await this.#run(batch.map((pending) => pending.write));
       this.#underWay = 0;
       this.#onCommit(batch.length);
@@ -90,6 +98,8 @@ export class WriteQueue {
   /**
    * Waits a turn, and another as long as each brings more, so that writes which arrive together share
    * already the first commit: those who were answered together ask again together, but not in one turn.
+   * Then for as many as shared the last commit, but not for long: where writes come one by one, each commit
+   * would else have only those that came during the one before, and takes as much of a core as several writes.
    */
   async #gather(): Promise<void> {
     let before: number;
@@ -97,6 +107,13 @@ export class WriteQueue {
       before = this.#waiting.length;
       await new Promise(setImmediate);
     } while (this.#waiting.length > before && this.#waiting.length < this.#limits.writeBatchMax);
+    if (this.#waiting.length >= this.#size) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#limits.gatherMsMax);
+    this.#enough = resolve;
+    await promise;
+    clearTimeout(timer);
+    this.#enough = undefined;
   }
 
   async #run(writes: readonly Write[]): Promise<readonly Outcome[]> {

@@ -57,6 +57,8 @@ import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 const SNAPSHOT = true;
 const WRITE_QUEUE_MAX = 8_192;
 const WRITE_BATCH_MAX = 512;
+/** About as long as a commit takes. */
+const GATHER_MS_MAX = 2;
 
 export interface SqlStoreOptions extends Partial<WriteLimits> {
   /** Hears how many writes shared each commit. */
@@ -99,6 +101,7 @@ export class SqlStore implements Store {
     const limits = {
       writeQueueMax: parts.options?.writeQueueMax ?? WRITE_QUEUE_MAX,
       writeBatchMax: parts.options?.writeBatchMax ?? WRITE_BATCH_MAX,
+      gatherMsMax: parts.options?.gatherMsMax ?? GATHER_MS_MAX,
     };
     this.#writes = new WriteQueue(parts.runner, this.#changes, limits, parts.options?.onCommit);
   }

@@ -10,8 +10,11 @@ const WRITER_BUSY_MS_MAX = 5_000;
 const READER_BUSY_MS_MAX = 100;
 /** Pages that each connection keeps in memory, in KiB. */
 const CACHE_KIB = 16_384;
-/** How far the write-ahead log grows before it is moved into the database, in pages of 4 KiB. */
-const CHECKPOINT_PAGES = 4_000;
+/**
+ * How far the write-ahead log grows before it is moved into the database, in pages of 4 KiB. Writes wait
+ * meanwhile: often and for a short time is better than seldom and long.
+ */
+const CHECKPOINT_PAGES = 1_000;
 /** What the log is cut back to after an exceptional growth. */
 const LOG_BYTES_KEPT = 67_108_864;
 
