@@ -173,10 +173,15 @@ async function* converse<Request extends { readonly messageRequest: Question }, 
  * @param services all others that the server has; the reflection services add themselves
  */
 export function reflection(services: readonly DescService[]): Registration[] {
-  const index = new Index([...services, V1, V1Alpha]);
+  let made: Index | undefined;
+  // Servers start without it: most are never asked.
+  const index = () => {
+    made ??= new Index([...services, V1, V1Alpha]);
+    return made;
+  };
   const v1 = register(V1, {
     serverReflectionInfo: (requests) =>
-      converse(index, requests, (originalRequest, messageResponse) => {
+      converse(index(), requests, (originalRequest, messageResponse) => {
         const validHost = originalRequest.host;
         return create(ServerReflectionResponseSchema, {
           validHost,
@@ -187,7 +192,7 @@ export function reflection(services: readonly DescService[]): Registration[] {
   });
   const v1alpha = register(V1Alpha, {
     serverReflectionInfo: (requests) =>
-      converse(index, requests, (originalRequest, messageResponse) => {
+      converse(index(), requests, (originalRequest, messageResponse) => {
         const validHost = originalRequest.host;
         return create(AlphaResponseSchema, { validHost, originalRequest, messageResponse });
       }),
