@@ -1,4 +1,7 @@
-/** What a thread does once it is ready: it keeps what was dear to make, and gives back what it needs no more when it has nothing else to do. */
+/**
+ * What a thread does once it is ready: it keeps what was dear to make. When it then has nothing to do, it gives
+ * back what it needs no more.
+ */
 import { executionAsyncResource } from 'node:async_hooks';
 import { flushCompileCache } from 'node:module';
 
@@ -11,33 +14,39 @@ import { flushCompileCache } from 'node:module';
 export let keptTick: object | undefined;
 
 /** A thread is idle when it was busy for less than this share of the time between two looks at it. */
-const IDLE_SHARE_MAX = 0.02;
+const IDLE_SHARE_MAX = 0.05;
 const LOOK_MS = 500;
+const LOOKS_MAX = 10;
 
-/** To be called once by each thread when it is ready. What takes long is left until the thread is idle. */
+/** To be called once by each thread when it is ready; it begins nothing here that others would wait for. */
 export async function settle(): Promise<void> {
   // At its end it would be too late for a process that is killed: the next one would compile all again.
   flushCompileCache();
   keptTick = await tick();
-  onceIdle(() => void giveBack());
+  giveBackOnceIdle();
 }
 
-function onceIdle(then: () => void): void {
+/**
+ * Not at all when it is busy for long: then it collects so much by itself that what its start left does not matter, and
+ * with all that it holds a collection of everything would take too long.
+ */
+function giveBackOnceIdle(): void {
   let before = performance.eventLoopUtilization();
-  const looks = setInterval(() => {
-    const { utilization } = performance.eventLoopUtilization(before);
-    before = performance.eventLoopUtilization();
-    if (utilization > IDLE_SHARE_MAX) return;
-    clearInterval(looks);
-    then();
+  let looks = 0;
+  const timer = setInterval(() => {
+    const now = performance.eventLoopUtilization();
+    const isIdle = performance.eventLoopUtilization(now, before).utilization < IDLE_SHARE_MAX;
+    before = now;
+    if (isIdle || ++looks === LOOKS_MAX) clearInterval(timer);
+    if (isIdle) void giveBack();
   }, LOOK_MS);
-  looks.unref();
+  timer.unref();
 }
 
 /**
  * Collects all garbage and lets the heap begin small again. What a start makes and drops would else stay in
  * memory until calls have made as much, which takes long where there are few. Node leaves this to debuggers;
- * nothing of theirs stays on. Takes some 80 ms of the main thread. Does not throw. Exported for its test.
+ * nothing of theirs stays on. Stops the main thread for some 80 ms. Does not reject. Exported for its test.
  */
 export async function giveBack(): Promise<void> {
   try {

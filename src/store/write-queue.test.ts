@@ -42,7 +42,9 @@ class HeldRunner implements BatchRunner {
   async close(): Promise<void> {}
 }
 
-function setup(writeQueueMax: number, writeBatchMax: number, gatherMsMax = 1) {
+const GATHER_MS_MAX = 1;
+
+function setup(writeQueueMax: number, writeBatchMax: number, gatherMsMax = GATHER_MS_MAX) {
   const runner = new HeldRunner();
   const limits = { writeQueueMax, writeBatchMax, gatherMsMax };
   const queue = new WriteQueue(runner, new Changes(), limits);
@@ -52,7 +54,7 @@ function setup(writeQueueMax: number, writeBatchMax: number, gatherMsMax = 1) {
 }
 
 test('what arrives turn after turn is one batch', async () => {
-  const { runner, submit, sizes } = setup(100, 100);
+  const { runner, submit, sizes } = setup(100, 100, 10_000);
   const started = runner.next();
   const answers: Promise<string>[] = [];
   for (const name of ['a', 'b', 'c']) {
@@ -84,38 +86,85 @@ test('what arrives while a batch is under way is the next batch, in its order', 
   );
 });
 
-test('a batch waits for as many writes as the last one had', async () => {
-  const minute = 60_000;
-  const { runner, submit, sizes } = setup(100, 100, minute);
-  let started = runner.next();
+/** A turn of the event loop, several times. */
+async function someTurns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await nextTurn();
+}
+
+test('a batch waits for as many writes as the last one had', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { runner, submit, sizes } = setup(100, 100);
+  const started = runner.next();
   const answers = ['a', 'b', 'c'].map(submit);
   await started;
-  started = runner.next();
   runner.succeed();
   await Promise.all(answers);
   for (const name of ['d', 'e']) {
     answers.push(submit(name));
-    for (let turn = 0; turn < 10; turn++) await nextTurn();
+    await someTurns();
     assert.deepEqual(sizes(), [3]);
   }
   answers.push(submit('f'));
-  await started;
+  await someTurns();
   assert.deepEqual(sizes(), [3, 3]);
   runner.succeed();
   await Promise.all(answers);
 });
 
-test('a batch for which no more come begins all the same, and the next one waits for no more than it had', async () => {
-  const { runner, submit, sizes } = setup(100, 100, 1);
-  const answers: Promise<string>[] = [];
-  for (const names of [['a', 'b', 'c'], ['d'], ['e']]) {
-    const started = runner.next();
-    answers.push(...names.map(submit));
-    await started;
-    runner.succeed();
-    await Promise.all(answers);
-  }
+test('a batch for which no more come begins all the same, and the next one waits for no more than it had', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { runner, submit, sizes } = setup(100, 100);
+  const answer = async (names: readonly string[]) => {
+    const answers = names.map(submit);
+    await someTurns();
+    return async () => {
+      runner.succeed();
+      await Promise.all(answers);
+    };
+  };
+  await (await answer(['a', 'b', 'c']))();
+  const alone = await answer(['d']);
+  assert.deepEqual(sizes(), [3]);
+  t.mock.timers.tick(GATHER_MS_MAX);
+  await someTurns();
+  assert.deepEqual(sizes(), [3, 1]);
+  await alone();
+  await (await answer(['e']))();
   assert.deepEqual(sizes(), [3, 1, 1]);
+});
+
+test('those that the last commit kept waiting begin at once', async () => {
+  const { runner, submit, sizes } = setup(100, 100);
+  const started = runner.next();
+  const answers = ['a', 'b'].map(submit);
+  await started;
+  answers.push(...['c', 'd'].map(submit));
+  const next = runner.next();
+  runner.succeed();
+  const turn = nextTurn('the turn was over');
+  assert.equal(await Promise.race([next, turn]), undefined);
+  assert.deepEqual(sizes(), [2, 2]);
+  runner.succeed();
+  await Promise.all(answers);
+});
+
+test('a batch begins also where each turn brings one more', async () => {
+  const { runner, submit, sizes } = setup(8192, 8192);
+  const answers: Promise<string>[] = [];
+  let turns = 0;
+  for (; sizes().length === 0 && turns < 1000; turns++) {
+    answers.push(submit(`of turn ${turns}`));
+    const busyUntilMs = performance.now() + GATHER_MS_MAX / 2;
+    while (performance.now() < busyUntilMs);
+    await nextTurn();
+  }
+  assert.ok(turns < 10, `${turns} turns`);
+  answers.push(submit('of the next batch'));
+  const next = runner.next();
+  runner.succeed();
+  await next;
+  runner.succeed();
+  await Promise.all(answers);
 });
 
 test('a write is not answered before its batch is done', async () => {
@@ -171,7 +220,7 @@ test('an outcome that is missing is no success', async () => {
     check() {},
     async close() {},
   };
-  const limits = { writeQueueMax: 1, writeBatchMax: 1, gatherMsMax: 1 };
+  const limits = { writeQueueMax: 1, writeBatchMax: 1, gatherMsMax: GATHER_MS_MAX };
   const queue = new WriteQueue(runner, new Changes(), limits);
   await refused(queue.submit('noteMeta', 'a', 'b'), 'UNAVAILABLE');
 });

@@ -1,6 +1,6 @@
 /**
- * Group commit, for every engine: writes that arrive while a batch is under way wait together and
- * are the next batch, so that one wait for the disk serves many of them.
+ * Group commit, for every engine: writes that arrive while a batch is under way, or shortly after one
+ * another, are the next batch, so that one wait for the disk serves many of them.
  */
 import { AppError } from '../domain/errors.ts';
 import type { Changes } from './changes.ts';
@@ -15,13 +15,13 @@ import {
   type WriteResult,
 } from './writes.ts';
 
-/** How much may wait. */
+/** How much may wait, and how long for company. */
 export interface WriteLimits {
   /** Writes accepted and not yet answered; one more is refused with UNAVAILABLE. */
   readonly writeQueueMax: number;
   /** Writes in one transaction; it bounds how long the first one waits for the last. */
   readonly writeBatchMax: number;
-  /** How long a batch that could begin waits until it has as many writes as the last one, milliseconds. */
+  /** How long a batch that could begin waits for more writes, milliseconds. */
   readonly gatherMsMax: number;
 }
 
@@ -39,9 +39,9 @@ export class WriteQueue {
   readonly #onCommit: (writes: number) => void;
   readonly #waiting: Pending[] = [];
   #underWay = 0;
-  /** Of the last batch. */
-  #size = 1;
-  /** Ends the wait of a batch for more. */
+  /** How many writes the last batch had. */
+  #lastSize = 1;
+  /** Ends the wait for as many, if there is one. */
   #enough: (() => void) | undefined;
   #drained: Promise<void> | undefined;
   #closed = false;
@@ -70,7 +70,7 @@ export class WriteQueue {
     return new Promise<WriteResult<WriteName>>((resolve, reject) => {
       this.#waiting.push({ write: { name, args }, resolve, reject });
       this.#drained ??= this.#drain();
-      if (this.#waiting.length >= this.#size) this.#enough?.();
+      if (this.#waiting.length >= this.#lastSize) this.#enough?.();
       // The runner answers each write with its own kind of result.
     }) as Promise<WriteResult<N>>;
   }
@@ -82,11 +82,14 @@ export class WriteQueue {
   }
 
   async #drain(): Promise<void> {
+    // Those that the last commit kept waiting begin at once, if they are as many.
+    let areFirst = true;
     while (this.#waiting.length > 0) {
-      await this.#gather();
+      if (areFirst || this.#waiting.length < this.#lastSize) await this.#gather();
+      areFirst = false;
       const batch = this.#waiting.splice(0, this.#limits.writeBatchMax);
       this.#underWay = batch.length;
-      this.#size = batch.length;
+      this.#lastSize = batch.length;
       const outcomes = await this.#run(batch.map((pending) => pending.write));
       this.#underWay = 0;
       this.#onCommit(batch.length);
@@ -96,20 +99,23 @@ export class WriteQueue {
   }
 
   /**
-   * Waits a turn, and another as long as each brings more, so that writes which arrive together share
-   * already the first commit: those who were answered together ask again together, but not in one turn.
-   * Then for as many as shared the last commit, but not for long: where writes come one by one, each commit
-   * would else have only those that came during the one before, and takes as much of a core as several writes.
+   * Waits for the writes that arrive with the first: a turn, and another as long as each brings more, since
+   * those who were answered together ask again together, but not in one turn. Then for as many as shared the last
+   * commit: where writes come one by one, each commit would else have only those that came during the one
+   * before, and a commit takes as much of a core as several writes.
    */
   async #gather(): Promise<void> {
-    let before: number;
-    do {
+    const { writeBatchMax, gatherMsMax } = this.#limits;
+    const endMs = performance.now() + gatherMsMax;
+    let before = 0;
+    while (this.#waiting.length > before && this.#waiting.length < writeBatchMax) {
+      if (performance.now() > endMs) return;
       before = this.#waiting.length;
       await new Promise(setImmediate);
-    } while (this.#waiting.length > before && this.#waiting.length < this.#limits.writeBatchMax);
-    if (this.#waiting.length >= this.#size) return;
+    }
+    if (this.#waiting.length >= this.#lastSize) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#limits.gatherMsMax);
+    const timer = setTimeout(resolve, endMs - performance.now());
     this.#enough = resolve;
     await promise;
     clearTimeout(timer);

@@ -174,7 +174,7 @@ async function* converse<Request extends { readonly messageRequest: Question }, 
  */
 export function reflection(services: readonly DescService[]): Registration[] {
   let made: Index | undefined;
-  // Servers start without it: most are never asked.
+  // Made when it is first asked for: most servers never are.
   const index = () => {
     made ??= new Index([...services, V1, V1Alpha]);
     return made;

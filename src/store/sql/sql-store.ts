@@ -57,8 +57,8 @@ import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 const SNAPSHOT = true;
 const WRITE_QUEUE_MAX = 8_192;
 const WRITE_BATCH_MAX = 512;
-/** About as long as a commit takes. */
-const GATHER_MS_MAX = 2;
+/** A few times as long as a commit on a good disk takes. */
+const GATHER_MS_MAX = 3;
 
 export interface SqlStoreOptions extends Partial<WriteLimits> {
   /** Hears how many writes shared each commit. */
