@@ -5,6 +5,11 @@ import { type Cores, pinned } from '../machine.ts';
 import type { ClosedLoop, OpenLoop, Order, Outcome, Report } from './protocol.ts';
 
 const PROGRAM = path.join(import.meta.dirname, 'process.ts');
+/**
+ * It collects its garbage before each window, and has room for most of what it makes in one (MiB): while it collects
+ * it sends nothing, and what then comes at once would be taken for the server's slowness.
+ */
+const CALM = ['--expose-gc', '--min-semi-space-size=128', '--max-semi-space-size=128'];
 
 /** A load whose place on the machine is known already. */
 export type ClosedOrder = Omit<ClosedLoop, 'cores' | 'load'>;
@@ -18,7 +23,7 @@ export class LoadProcess {
 
   constructor(cores: Cores | undefined) {
     this.#cores = cores;
-    const [file = '', ...args] = pinned(cores?.load, [process.execPath, PROGRAM]);
+    const [file = '', ...args] = pinned(cores?.load, [process.execPath, ...CALM, PROGRAM]);
     this.#child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child.on('message', ({ id, outcomes, failure }: Report) => {
       const waiting = this.#waiting.get(id);

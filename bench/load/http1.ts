@@ -4,7 +4,8 @@ import type { Connection, Listener } from './connection.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
-const ANSWER_BYTES_MAX = 65_536;
+/** Read at a time; little, since hundreds of connections are opened for a window. */
+const READ_BYTES = 16_384;
 /** Where the status is in `HTTP/1.1 200 OK`. */
 const STATUS_AT = 9;
 const STATUS_OK = Buffer.from('200 ');
@@ -36,7 +37,7 @@ export class Http1Connection implements Connection {
     this.#listener = listener;
     this.#isAnyLength = isAnyLength;
     this.#proof = Buffer.from(proof);
-    const buffer = Buffer.alloc(ANSWER_BYTES_MAX);
+    const buffer = Buffer.alloc(READ_BYTES);
     this.#socket = net.connect({
       ...{ port, host: '127.0.0.1', noDelay: true },
       onread: {

@@ -17,24 +17,36 @@ interface Known {
 
 const known = new Map<string, Known>();
 
-async function run(load: ClosedLoop | OpenLoop): Promise<Outcome> {
+/** All that it sends is made, and what that left behind is gone, before the first load begins. */
+function prepared(load: ClosedLoop | OpenLoop): Known {
   const name = JSON.stringify(load.target);
   const found = known.get(name) ?? { requests: new Requests(load.target), rate: 0 };
   known.set(name, found);
-  const { requests } = found;
   const rate = load.load === 'open' ? load.rate : found.rate || RATE_MAX;
-  requests.prepare(Math.ceil(((load.windowMs + load.rampMs) / 1000) * rate * MARGIN));
-  const outcome = await (load.load === 'open'
-    ? openLoop(load, requests)
-    : closedLoop(load, requests));
-  found.rate = Math.max(found.rate, outcome.rate);
-  return outcome;
+  found.requests.prepare(Math.ceil(((load.windowMs + load.rampMs) / 1000) * rate * MARGIN));
+  return found;
+}
+
+async function run(load: ClosedLoop | OpenLoop, { requests }: Known): Promise<Outcome> {
+  return load.load === 'open' ? openLoop(load, requests) : closedLoop(load, requests);
+}
+
+async function runAll(loads: Order['loads']): Promise<readonly Outcome[]> {
+  const made = loads.map((load) => [load, prepared(load)] as const);
+  gc?.();
+  return Promise.all(
+    made.map(async ([load, found]) => {
+      const outcome = await run(load, found);
+      found.rate = Math.max(found.rate, outcome.rate);
+      return outcome;
+    }),
+  );
 }
 
 process.on('message', async ({ id, loads }: Order) => {
   let report: Report;
   try {
-    report = { id, outcomes: await Promise.all(loads.map(run)) };
+    report = { id, outcomes: await runAll(loads) };
   } catch (error) {
     report = { id, failure: error instanceof Error ? error.message : String(error) };
   }

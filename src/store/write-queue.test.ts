@@ -148,14 +148,34 @@ test('those that the last commit kept waiting begin at once', async () => {
   await Promise.all(answers);
 });
 
+/** Holds up the event loop. */
+function beBusy(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test('a batch whose turn took longer than it may wait begins at once', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { runner, submit, sizes } = setup(100, 100);
+  const answers = ['a', 'b', 'c'].map(submit);
+  await someTurns();
+  runner.succeed();
+  await Promise.all(answers);
+  answers.push(submit('d'));
+  beBusy(GATHER_MS_MAX * 2);
+  await someTurns();
+  assert.deepEqual(sizes(), [3, 1]);
+  runner.succeed();
+  await Promise.all(answers);
+});
+
 test('a batch begins also where each turn brings one more', async () => {
   const { runner, submit, sizes } = setup(8192, 8192);
   const answers: Promise<string>[] = [];
   let turns = 0;
   for (; sizes().length === 0 && turns < 1000; turns++) {
     answers.push(submit(`of turn ${turns}`));
-    const busyUntilMs = performance.now() + GATHER_MS_MAX / 2;
-    while (performance.now() < busyUntilMs);
+    beBusy(GATHER_MS_MAX / 2);
     await nextTurn();
   }
   assert.ok(turns < 10, `${turns} turns`);

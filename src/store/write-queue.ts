@@ -108,14 +108,15 @@ export class WriteQueue {
     const { writeBatchMax, gatherMsMax } = this.#limits;
     const endMs = performance.now() + gatherMsMax;
     let before = 0;
-    while (this.#waiting.length > before && this.#waiting.length < writeBatchMax) {
-      if (performance.now() > endMs) return;
+    let restMs = gatherMsMax;
+    while (this.#waiting.length > before && this.#waiting.length < writeBatchMax && restMs > 0) {
       before = this.#waiting.length;
       await new Promise(setImmediate);
+      restMs = endMs - performance.now();
     }
-    if (this.#waiting.length >= this.#lastSize) return;
+    if (this.#waiting.length >= this.#lastSize || restMs <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, endMs - performance.now());
+    const timer = setTimeout(resolve, restMs);
     this.#enough = resolve;
     await promise;
     clearTimeout(timer);
