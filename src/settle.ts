@@ -18,7 +18,10 @@ const IDLE_SHARE_MAX = 0.05;
 const LOOK_MS = 500;
 const LOOKS_MAX = 10;
 
-/** To be called once by each thread when it is ready; it begins nothing here that others would wait for. */
+/**
+ * To be called once by each thread when it is ready; what takes long is left until it is idle. Does not throw: without
+ * all this a server works as well.
+ */
 export async function settle(): Promise<void> {
   // At its end it would be too late for a process that is killed: the next one would compile all again.
   flushCompileCache();

@@ -28,7 +28,7 @@ test('an idle server is small, also after one that was killed', { skip: !isLinux
   await first.stop('SIGKILL');
   await using server = await startServeApart(env);
   const { pid } = server.child;
-  // The thread that writes may not be done yet.
+  // Its threads give back what their starts left once they are idle.
   for (let i = 0; i < LOOKS && residentMib(pid) > IDLE_MIB_MAX; i++) await sleep(LOOK_MS);
   assert.ok(residentMib(pid) <= IDLE_MIB_MAX, `${residentMib(pid)} MiB`);
 });

@@ -17,8 +17,8 @@ interface Known {
 
 const known = new Map<string, Known>();
 
-/** All that it sends is made, and what that left behind is gone, before the first load begins. */
-function prepared(load: ClosedLoop | OpenLoop): Known {
+/** Has enough requests ready for the load. */
+function prepare(load: ClosedLoop | OpenLoop): Known {
   const name = JSON.stringify(load.target);
   const found = known.get(name) ?? { requests: new Requests(load.target), rate: 0 };
   known.set(name, found);
@@ -27,20 +27,19 @@ function prepared(load: ClosedLoop | OpenLoop): Known {
   return found;
 }
 
-async function run(load: ClosedLoop | OpenLoop, { requests }: Known): Promise<Outcome> {
-  return load.load === 'open' ? openLoop(load, requests) : closedLoop(load, requests);
+async function run(load: ClosedLoop | OpenLoop, found: Known): Promise<Outcome> {
+  const outcome = await (load.load === 'open'
+    ? openLoop(load, found.requests)
+    : closedLoop(load, found.requests));
+  found.rate = Math.max(found.rate, outcome.rate);
+  return outcome;
 }
 
+/** All at the same time; what they need is made, and what that left behind is gone, before the first begins. */
 async function runAll(loads: Order['loads']): Promise<readonly Outcome[]> {
-  const made = loads.map((load) => [load, prepared(load)] as const);
+  const prepared = loads.map((load) => [load, prepare(load)] as const);
   gc?.();
-  return Promise.all(
-    made.map(async ([load, found]) => {
-      const outcome = await run(load, found);
-      found.rate = Math.max(found.rate, outcome.rate);
-      return outcome;
-    }),
-  );
+  return Promise.all(prepared.map(([load, found]) => run(load, found)));
 }
 
 process.on('message', async ({ id, loads }: Order) => {

@@ -91,14 +91,20 @@ async function someTurns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await nextTurn();
 }
 
+/** With a batch of three behind it. */
+async function setupAfterThree() {
+  const made = setup(100, 100);
+  const answers = ['a', 'b', 'c'].map(made.submit);
+  await someTurns();
+  made.runner.succeed();
+  await Promise.all(answers);
+  return made;
+}
+
 test('a batch waits for as many writes as the last one had', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { runner, submit, sizes } = setup(100, 100);
-  const started = runner.next();
-  const answers = ['a', 'b', 'c'].map(submit);
-  await started;
-  runner.succeed();
-  await Promise.all(answers);
+  const { runner, submit, sizes } = await setupAfterThree();
+  const answers: Promise<string>[] = [];
   for (const name of ['d', 'e']) {
     answers.push(submit(name));
     await someTurns();
@@ -113,24 +119,20 @@ test('a batch waits for as many writes as the last one had', async (t) => {
 
 test('a batch for which no more come begins all the same, and the next one waits for no more than it had', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { runner, submit, sizes } = setup(100, 100);
-  const answer = async (names: readonly string[]) => {
-    const answers = names.map(submit);
-    await someTurns();
-    return async () => {
-      runner.succeed();
-      await Promise.all(answers);
-    };
-  };
-  await (await answer(['a', 'b', 'c']))();
-  const alone = await answer(['d']);
+  const { runner, submit, sizes } = await setupAfterThree();
+  const alone = submit('d');
+  await someTurns();
   assert.deepEqual(sizes(), [3]);
   t.mock.timers.tick(GATHER_MS_MAX);
   await someTurns();
   assert.deepEqual(sizes(), [3, 1]);
-  await alone();
-  await (await answer(['e']))();
+  runner.succeed();
+  await alone;
+  const last = submit('e');
+  await someTurns();
   assert.deepEqual(sizes(), [3, 1, 1]);
+  runner.succeed();
+  await last;
 });
 
 test('those that the last commit kept waiting begin at once', async () => {
@@ -156,17 +158,13 @@ function beBusy(ms: number): void {
 
 test('a batch whose turn took longer than it may wait begins at once', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { runner, submit, sizes } = setup(100, 100);
-  const answers = ['a', 'b', 'c'].map(submit);
-  await someTurns();
-  runner.succeed();
-  await Promise.all(answers);
-  answers.push(submit('d'));
+  const { runner, submit, sizes } = await setupAfterThree();
+  const late = submit('d');
   beBusy(GATHER_MS_MAX * 2);
   await someTurns();
   assert.deepEqual(sizes(), [3, 1]);
   runner.succeed();
-  await Promise.all(answers);
+  await late;
 });
 
 test('a batch begins also where each turn brings one more', async () => {

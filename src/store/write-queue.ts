@@ -82,11 +82,8 @@ export class WriteQueue {
   }
 
   async #drain(): Promise<void> {
-    // Those that the last commit kept waiting begin at once, if they are as many.
-    let areFirst = true;
+    await this.#gather();
     while (this.#waiting.length > 0) {
-      if (areFirst || this.#waiting.length < this.#lastSize) await this.#gather();
-      areFirst = false;
       const batch = this.#waiting.splice(0, this.#limits.writeBatchMax);
       this.#underWay = batch.length;
       this.#lastSize = batch.length;
@@ -94,6 +91,9 @@ export class WriteQueue {
       this.#underWay = 0;
       this.#onCommit(batch.length);
       this.#settle(batch, outcomes);
+      // Those that the commit kept waiting begin at once, if they are as many as it had.
+      const { length } = this.#waiting;
+      if (length > 0 && length < this.#lastSize) await this.#gather();
     }
     this.#drained = undefined;
   }
