@@ -42,24 +42,32 @@ class HeldRunner implements BatchRunner {
   async close(): Promise<void> {}
 }
 
+const GROW_MS_MAX = 5;
 const GATHER_MS_MAX = 1;
 
-function setup(writeQueueMax: number, writeBatchMax: number, gatherMsMax = GATHER_MS_MAX) {
+function setup(writeQueueMax: number, writeBatchMax: number, growMsMax = GROW_MS_MAX) {
   const runner = new HeldRunner();
-  const limits = { writeQueueMax, writeBatchMax, gatherMsMax };
+  const limits = { writeQueueMax, writeBatchMax, growMsMax, gatherMsMax: GATHER_MS_MAX };
   const queue = new WriteQueue(runner, new Changes(), limits);
   const submit = (name: string) => queue.submit('noteMeta', name, `value of ${name}`);
   const sizes = () => runner.batches.map((batch) => batch.length);
   return { runner, queue, submit, sizes };
 }
 
-test('what arrives turn after turn is one batch', async () => {
+/** Holds up the event loop. */
+function beBusy(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test('what arrives turn after turn is one batch, however slow the turns', async () => {
   const { runner, submit, sizes } = setup(100, 100, 10_000);
   const started = runner.next();
   const answers: Promise<string>[] = [];
   for (const name of ['a', 'b', 'c']) {
     const turn = nextTurn();
     answers.push(submit(name));
+    beBusy(GATHER_MS_MAX);
     await turn;
   }
   await started;
@@ -150,12 +158,6 @@ test('those that the last commit kept waiting begin at once', async () => {
   await Promise.all(answers);
 });
 
-/** Holds up the event loop. */
-function beBusy(ms: number): void {
-  const endMs = performance.now() + ms;
-  while (performance.now() < endMs);
-}
-
 test('a batch whose turn took longer than it may wait begins at once', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { runner, submit, sizes } = await setupAfterThree();
@@ -173,7 +175,7 @@ test('a batch begins also where each turn brings one more', async () => {
   let turns = 0;
   for (; sizes().length === 0 && turns < 1000; turns++) {
     answers.push(submit(`of turn ${turns}`));
-    beBusy(GATHER_MS_MAX / 2);
+    beBusy(GROW_MS_MAX / 2);
     await nextTurn();
   }
   assert.ok(turns < 10, `${turns} turns`);
@@ -238,7 +240,7 @@ test('an outcome that is missing is no success', async () => {
     check() {},
     async close() {},
   };
-  const limits = { writeQueueMax: 1, writeBatchMax: 1, gatherMsMax: GATHER_MS_MAX };
+  const limits = { writeQueueMax: 1, writeBatchMax: 1, growMsMax: 1, gatherMsMax: 1 };
   const queue = new WriteQueue(runner, new Changes(), limits);
   await refused(queue.submit('noteMeta', 'a', 'b'), 'UNAVAILABLE');
 });

@@ -21,7 +21,9 @@ export interface WriteLimits {
   readonly writeQueueMax: number;
   /** Writes in one transaction; it bounds how long the first one waits for the last. */
   readonly writeBatchMax: number;
-  /** How long a batch that could begin waits for more writes, milliseconds. */
+  /** How long a batch that could begin waits while each turn of the event loop brings more writes, milliseconds. */
+  readonly growMsMax: number;
+  /** How long it waits when none come, milliseconds. */
   readonly gatherMsMax: number;
 }
 
@@ -105,15 +107,19 @@ export class WriteQueue {
    * before, and a commit takes as much of a core as several writes.
    */
   async #gather(): Promise<void> {
-    const { writeBatchMax, gatherMsMax } = this.#limits;
-    const endMs = performance.now() + gatherMsMax;
+    const { writeBatchMax, growMsMax, gatherMsMax } = this.#limits;
+    const startMs = performance.now();
+    const spentMs = () => performance.now() - startMs;
     let before = 0;
-    let restMs = gatherMsMax;
-    while (this.#waiting.length > before && this.#waiting.length < writeBatchMax && restMs > 0) {
+    while (
+      this.#waiting.length > before &&
+      this.#waiting.length < writeBatchMax &&
+      spentMs() < growMsMax
+    ) {
       before = this.#waiting.length;
       await new Promise(setImmediate);
-      restMs = endMs - performance.now();
     }
+    const restMs = gatherMsMax - spentMs();
     if (this.#waiting.length >= this.#lastSize || restMs <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, restMs);

@@ -57,6 +57,8 @@ import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 const SNAPSHOT = true;
 const WRITE_QUEUE_MAX = 8_192;
 const WRITE_BATCH_MAX = 512;
+/** On a slow core those who were answered together take some 10 ms to ask again. */
+const GROW_MS_MAX = 20;
 /** A few times as long as a commit on a good disk takes. */
 const GATHER_MS_MAX = 3;
 
@@ -101,6 +103,7 @@ export class SqlStore implements Store {
     const limits = {
       writeQueueMax: parts.options?.writeQueueMax ?? WRITE_QUEUE_MAX,
       writeBatchMax: parts.options?.writeBatchMax ?? WRITE_BATCH_MAX,
+      growMsMax: parts.options?.growMsMax ?? GROW_MS_MAX,
       gatherMsMax: parts.options?.gatherMsMax ?? GATHER_MS_MAX,
     };
     this.#writes = new WriteQueue(parts.runner, this.#changes, limits, parts.options?.onCommit);
