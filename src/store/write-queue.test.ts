@@ -42,12 +42,17 @@ class HeldRunner implements BatchRunner {
   async close(): Promise<void> {}
 }
 
-const GROW_MS_MAX = 5;
-const GATHER_MS_MAX = 1;
+const SHORT_MS = 1;
+/** Longer than any test takes. */
+const LONG_MS = 60_000;
 
-function setup(writeQueueMax: number, writeBatchMax: number, growMsMax = GROW_MS_MAX) {
+function setup(
+  writeQueueMax: number,
+  writeBatchMax: number,
+  { growMsMax = LONG_MS, gatherMsMax = SHORT_MS } = {},
+) {
   const runner = new HeldRunner();
-  const limits = { writeQueueMax, writeBatchMax, growMsMax, gatherMsMax: GATHER_MS_MAX };
+  const limits = { writeQueueMax, writeBatchMax, growMsMax, gatherMsMax };
   const queue = new WriteQueue(runner, new Changes(), limits);
   const submit = (name: string) => queue.submit('noteMeta', name, `value of ${name}`);
   const sizes = () => runner.batches.map((batch) => batch.length);
@@ -61,13 +66,13 @@ function beBusy(ms: number): void {
 }
 
 test('what arrives turn after turn is one batch, however slow the turns', async () => {
-  const { runner, submit, sizes } = setup(100, 100, 10_000);
+  const { runner, submit, sizes } = setup(100, 100);
   const started = runner.next();
   const answers: Promise<string>[] = [];
   for (const name of ['a', 'b', 'c']) {
     const turn = nextTurn();
     answers.push(submit(name));
-    beBusy(GATHER_MS_MAX);
+    beBusy(SHORT_MS * 2);
     await turn;
   }
   await started;
@@ -100,8 +105,8 @@ async function someTurns(): Promise<void> {
 }
 
 /** With a batch of three behind it. */
-async function setupAfterThree() {
-  const made = setup(100, 100);
+async function setupAfterThree(gatherMsMax = LONG_MS) {
+  const made = setup(100, 100, { gatherMsMax });
   const answers = ['a', 'b', 'c'].map(made.submit);
   await someTurns();
   made.runner.succeed();
@@ -131,7 +136,7 @@ test('a batch for which no more come begins all the same, and the next one waits
   const alone = submit('d');
   await someTurns();
   assert.deepEqual(sizes(), [3]);
-  t.mock.timers.tick(GATHER_MS_MAX);
+  t.mock.timers.tick(LONG_MS);
   await someTurns();
   assert.deepEqual(sizes(), [3, 1]);
   runner.succeed();
@@ -160,31 +165,48 @@ test('those that the last commit kept waiting begin at once', async () => {
 
 test('a batch whose turn took longer than it may wait begins at once', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { runner, submit, sizes } = await setupAfterThree();
+  const { runner, submit, sizes } = await setupAfterThree(SHORT_MS);
   const late = submit('d');
-  beBusy(GATHER_MS_MAX * 2);
+  beBusy(SHORT_MS * 2);
   await someTurns();
   assert.deepEqual(sizes(), [3, 1]);
   runner.succeed();
   await late;
 });
 
-test('a batch begins also where each turn brings one more', async () => {
-  const { runner, submit, sizes } = setup(8192, 8192);
+/** Submits a write in each turn until a batch is under way, and tells how many turns that took. */
+async function submitEachTurn({ runner, submit, sizes }: ReturnType<typeof setup>) {
   const answers: Promise<string>[] = [];
-  let turns = 0;
-  for (; sizes().length === 0 && turns < 1000; turns++) {
-    answers.push(submit(`of turn ${turns}`));
-    beBusy(GROW_MS_MAX / 2);
+  while (sizes().length === 0 && answers.length < 100) {
+    // Before the write, so that the queue's next look comes after it.
+    const turn = nextTurn();
+    answers.push(submit(`of turn ${answers.length}`));
+    beBusy(SHORT_MS);
+    await turn;
+  }
+  const turns = answers.length;
+  let isOver = false;
+  const all = Promise.all(answers).then(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    runner.succeed();
     await nextTurn();
   }
-  assert.ok(turns < 10, `${turns} turns`);
-  answers.push(submit('of the next batch'));
-  const next = runner.next();
-  runner.succeed();
-  await next;
-  runner.succeed();
-  await Promise.all(answers);
+  await all;
+  return turns;
+}
+
+test('a batch begins also where each turn brings one more', async () => {
+  const turns = await submitEachTurn(setup(8192, 8192, { growMsMax: SHORT_MS * 5 }));
+  assert.ok(turns < 20, `${turns} turns`);
+});
+
+test('a batch that is full begins where each turn brings one more', async () => {
+  const made = setup(8192, 10);
+  const turns = await submitEachTurn(made);
+  assert.equal(made.sizes()[0], 10);
+  assert.ok(turns < 20, `${turns} turns`);
 });
 
 test('a write is not answered before its batch is done', async () => {
@@ -240,7 +262,7 @@ test('an outcome that is missing is no success', async () => {
     check() {},
     async close() {},
   };
-  const limits = { writeQueueMax: 1, writeBatchMax: 1, growMsMax: 1, gatherMsMax: 1 };
+  const limits = { writeQueueMax: 1, writeBatchMax: 1, growMsMax: SHORT_MS, gatherMsMax: SHORT_MS };
   const queue = new WriteQueue(runner, new Changes(), limits);
   await refused(queue.submit('noteMeta', 'a', 'b'), 'UNAVAILABLE');
 });

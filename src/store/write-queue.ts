@@ -23,7 +23,7 @@ export interface WriteLimits {
   readonly writeBatchMax: number;
   /** How long a batch that could begin waits while each turn of the event loop brings more writes, milliseconds. */
   readonly growMsMax: number;
-  /** How long it waits when none come, milliseconds. */
+  /** How long it waits in all for as many as the last batch had, once a turn brings none; milliseconds. */
   readonly gatherMsMax: number;
 }
 
@@ -101,10 +101,10 @@ export class WriteQueue {
   }
 
   /**
-   * Waits for the writes that arrive with the first: a turn, and another as long as each brings more, since
-   * those who were answered together ask again together, but not in one turn. Then for as many as shared the last
-   * commit: where writes come one by one, each commit would else have only those that came during the one
-   * before, and a commit takes as much of a core as several writes.
+   * Waits for the writes that arrive with the first: a turn, and another as long as each brings more (growMsMax),
+   * since those who were answered together ask again together, but not in one turn. Then for as many as shared the
+   * last commit (gatherMsMax): where writes come one by one, each commit would else have only those that came
+   * during the one before, and a commit takes as much of a core as several writes.
    */
   async #gather(): Promise<void> {
     const { writeBatchMax, growMsMax, gatherMsMax } = this.#limits;

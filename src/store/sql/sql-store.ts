@@ -57,8 +57,8 @@ import { readRevokedSessions, readSession, readSessions } from './sessions.ts';
 const SNAPSHOT = true;
 const WRITE_QUEUE_MAX = 8_192;
 const WRITE_BATCH_MAX = 512;
-/** On a slow core those who were answered together take some 10 ms to ask again. */
-const GROW_MS_MAX = 20;
+/** On a slow core 64 who were answered together take some 10 ms to ask again. */
+const GROW_MS_MAX = 12;
 /** A few times as long as a commit on a good disk takes. */
 const GATHER_MS_MAX = 3;
 
