@@ -1,6 +1,7 @@
 /** TLS: what is spoken, and certificates that change while the server runs. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
@@ -66,6 +67,20 @@ test('TLS 1.2 and 1.3 are spoken, and nothing older or weaker', async () => {
     socket.destroy();
   }
   await assertStrict();
+});
+
+test('who comes back with a ticket needs no whole handshake', async () => {
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const versions = { minVersion: version, maxVersion: version } as const;
+    const first = await connect(versions);
+    assert.equal(first.isSessionReused(), false);
+    // TLS 1.2 hands out its ticket within the handshake, TLS 1.3 after it.
+    const session = version === 'TLSv1.2' ? first.getSession() : (await once(first, 'session'))[0];
+    first.destroy();
+    const second = await connect({ ...versions, session });
+    assert.equal(second.isSessionReused(), true, version);
+    second.destroy();
+  }
 });
 
 test('HTTP/1.1 and HTTP/2 are chosen by ALPN on the one port', async () => {

@@ -24,6 +24,8 @@ const EXPLAINED: Readonly<Record<string, string>> = {
   cert_chain_of_trust: 'nobody but itself vouches for a self-signed certificate',
   cert_revocation: 'nobody could revoke it either, so it names no list of those who were',
   engine_problem: 'of the scanner itself: its OpenSSL has no Russian ciphers to try',
+  // Seen only if an earlier check of its own got a ticket of TLS 1.3; test/tls.test.ts comes back by one.
+  sessionresumption_ticket: 'of the scanner itself: it leaves before the ticket has come',
 };
 
 /** What must have been found, and not merely have been left out. */
@@ -63,11 +65,13 @@ const DEMANDED: Readonly<Record<string, RegExp>> = {
 const NOT_CHECKED = /connect problem/;
 const SCANS_MAX = 3;
 
-/** Scans until every check could connect. */
+/** Scans until every check could connect, but for one that is explained. */
 async function scanWhole(port: number): Promise<Finding[]> {
   for (let scans = 1; ; scans++) {
     const findings = await scan(port);
-    const isWhole = !findings.some(({ finding }) => NOT_CHECKED.test(finding));
+    const isWhole = !findings.some(
+      ({ id, finding }) => NOT_CHECKED.test(finding) && !(id in EXPLAINED),
+    );
     if (isWhole || scans === SCANS_MAX) return findings;
   }
 }
