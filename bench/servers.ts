@@ -17,7 +17,8 @@ export type PeerName =
   | 'grpc-js'
   | 'connect-node'
   | 'oidc-provider'
-  | 'better-auth';
+  | 'better-auth'
+  | 'better-auth-sqlite';
 
 /** A server that takes calls. */
 export interface Running {
@@ -49,7 +50,11 @@ export function installPeers(): void {
 
 /** Starts a server of `bench/peers`. */
 export function startPeer(name: PeerName, fixture: Fixture, cores: Cores | undefined) {
-  const env = { BENCH_SIGNING_KEY: fixture.signingKey.hex, BENCH_KEYS: String(fixture.keys) };
+  const env = {
+    BENCH_SIGNING_KEY: fixture.signingKey.hex,
+    BENCH_KEYS: String(fixture.keys),
+    BENCH_FOLDER: fixture.folder,
+  };
   const command = [process.execPath, path.join(PEERS, `${name}.js`)];
   return start(command, { env, cores, log: path.join(fixture.folder, `${name}.log`) }, (line) => {
     if (!line.startsWith('{')) return undefined;

@@ -24,7 +24,8 @@ export const SEEN = 'Propusk, token seen before';
 export const COLD = 'Propusk, token never seen';
 export const AUTH = 'Propusk, Auth';
 export const OIDC = 'oidc-provider introspection';
-export const BETTER_AUTH = 'better-auth API key';
+export const BETTER_AUTH = 'better-auth API key, in a Map';
+export const BETTER_AUTH_SQLITE = 'better-auth API key, SQLite';
 export const GRPC_JS = 'grpc-js';
 export const CHECK = 'Propusk, Check';
 
@@ -75,18 +76,21 @@ export async function restPeers(stage: Stage): Promise<Contestant[]> {
   const seen = tokensOf(fixture, keysOf(fixture));
   const fastify = await stage.peer('fastify');
   const connect = await stage.peer('connect-node');
-  const better = await stage.peer('better-auth');
+  const inMap = await stage.peer('better-auth');
+  const onSqlite = await stage.peer('better-auth-sqlite');
   const path = '/grpc.tradeapi.v1.auth.AuthService/TokenDetails';
-  const bodies = { of: 'bodies', bodies: better.bodies } as const;
   return [
     contestant('fastify', fastify, restDetails(fastify.port, seen)),
     contestant('connect-node', connect, { ...restDetails(connect.secondPort, seen), path }),
-    contestant(BETTER_AUTH, better, {
-      ...restDetails(better.port, bodies),
-      isAnyLength: true,
-      proof: '"valid":true',
-    }),
+    contestant(BETTER_AUTH, inMap, keyCheck(inMap)),
+    contestant(BETTER_AUTH_SQLITE, onSqlite, keyCheck(onSqlite)),
   ];
+}
+
+/** The check of a key by better-auth. */
+function keyCheck({ port, bodies }: Running): Target {
+  const target = restDetails(port, { of: 'bodies', bodies });
+  return { ...target, isAnyLength: true, proof: '"valid":true' };
 }
 
 /** What is compared over gRPC, in one shape. */

@@ -8,6 +8,7 @@ import {
   BARE_HTTP,
   BARE_HTTP2,
   BETTER_AUTH,
+  BETTER_AUTH_SQLITE,
   COLD,
   checks,
   GRPC_JS,
@@ -69,7 +70,8 @@ export async function rest(stage: Stage): Promise<Section[]> {
   const title = 'REST, 64 connections, a call at a time on each';
   const others = {
     'times oidc-provider': [SEEN, OIDC],
-    'times better-auth': [SEEN, BETTER_AUTH],
+    'times better-auth on SQLite': [SEEN, BETTER_AUTH_SQLITE],
+    'times better-auth with keys in a Map': [SEEN, BETTER_AUTH],
   } as const;
   const plan = { part: 'rest', title, base: BARE_HTTP, contestants };
   const section = await compare(stage, plan, others);
