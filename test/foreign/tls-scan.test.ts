@@ -24,8 +24,6 @@ const EXPLAINED: Readonly<Record<string, string>> = {
   cert_chain_of_trust: 'nobody but itself vouches for a self-signed certificate',
   cert_revocation: 'nobody could revoke it either, so it names no list of those who were',
   engine_problem: 'of the scanner itself: its OpenSSL has no Russian ciphers to try',
-  // Seen only if an earlier check of its own got a ticket of TLS 1.3; test/tls.test.ts comes back by one.
-  sessionresumption_ticket: 'of the scanner itself: it leaves before the ticket has come',
 };
 
 /** What must have been found, and not merely have been left out. */
@@ -65,13 +63,19 @@ const DEMANDED: Readonly<Record<string, RegExp>> = {
 const NOT_CHECKED = /connect problem/;
 const SCANS_MAX = 3;
 
-/** Scans until every check could connect, but for one that is explained. */
+/**
+ * The scanner itself leaves before a ticket of TLS 1.3 has come, and then lacks it. It tries with TLS 1.3 only
+ * if an earlier check happened to get one. That sessions are resumed is tested in test/tls.test.ts.
+ */
+function leftTooEarly({ id, finding }: Finding): boolean {
+  return id === 'sessionresumption_ticket' && NOT_CHECKED.test(finding);
+}
+
+/** Scans until every check could connect that can. */
 async function scanWhole(port: number): Promise<Finding[]> {
   for (let scans = 1; ; scans++) {
     const findings = await scan(port);
-    const isWhole = !findings.some(
-      ({ id, finding }) => NOT_CHECKED.test(finding) && !(id in EXPLAINED),
-    );
+    const isWhole = !findings.some((one) => NOT_CHECKED.test(one.finding) && !leftTooEarly(one));
     if (isWhole || scans === SCANS_MAX) return findings;
   }
 }
@@ -110,7 +114,7 @@ test('nothing above low is found in our TLS', { concurrency: true }, async (t) =
       const findings = await scanWhole(server.port);
       tell(name, findings);
       const flaws = findings.filter(
-        ({ id, severity }) => !HARMLESS.includes(severity) && !(id in EXPLAINED),
+        (one) => !HARMLESS.includes(one.severity) && !(one.id in EXPLAINED) && !leftTooEarly(one),
       );
       assert.deepEqual(flaws, []);
       const found = new Map(findings.map(({ id, finding }) => [id, finding]));
