@@ -18,6 +18,9 @@ export async function openLoop(order: OpenLoop, requests: Requests): Promise<Out
   return run.outcome();
 }
 
+/** All that are under way in this process. */
+const underWay = new Set<Run>();
+
 class Run implements Listener {
   readonly #order: OpenLoop;
   readonly #requests: Requests;
@@ -47,6 +50,7 @@ class Run implements Listener {
     const { target, shape, rampMs, windowMs, cores, serverPid } = this.#order;
     const connections = await open(target, shape, this, this.#failure.promise);
     this.#free = connections.flatMap((one) => Array<Connection>(shape.streams).fill(one));
+    underWay.add(this);
     try {
       await this.#sendFor(rampMs);
       this.#countedFrom = this.#tag;
@@ -66,6 +70,7 @@ class Run implements Listener {
       const sample = connections[0]?.sample ?? '';
       return { answers, seconds, rate: answers / seconds, usage, ...times, sample };
     } finally {
+      underWay.delete(this);
       for (const connection of connections) connection.close();
     }
   }
@@ -77,8 +82,8 @@ class Run implements Listener {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(connection);
     else this.#sendOn(connection, next);
-    // Many answers may come in one turn: what is due meanwhile does not wait for the last.
-    this.#sendDue();
+    // Many answers may come in one turn: what is due meanwhile, of any load, does not wait for the last.
+    for (const run of underWay) run.#sendDue();
   }
 
   failed(error: Error): void {
