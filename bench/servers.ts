@@ -17,7 +17,7 @@ export type PeerName =
   | 'grpc-js'
   | 'connect-node'
   | 'oidc-provider'
-  | 'better-auth'
+  | 'better-auth-map'
   | 'better-auth-sqlite';
 
 /** A server that takes calls. */

@@ -24,8 +24,8 @@ export const SEEN = 'Propusk, token seen before';
 export const COLD = 'Propusk, token never seen';
 export const AUTH = 'Propusk, Auth';
 export const OIDC = 'oidc-provider introspection';
-export const BETTER_AUTH = 'better-auth API key, in a Map';
-export const BETTER_AUTH_SQLITE = 'better-auth API key, SQLite';
+export const BETTER_AUTH_MAP = 'better-auth, Map';
+export const BETTER_AUTH_SQLITE = 'better-auth, SQLite';
 export const GRPC_JS = 'grpc-js';
 export const CHECK = 'Propusk, Check';
 
@@ -76,13 +76,13 @@ export async function restPeers(stage: Stage): Promise<Contestant[]> {
   const seen = tokensOf(fixture, keysOf(fixture));
   const fastify = await stage.peer('fastify');
   const connect = await stage.peer('connect-node');
-  const inMap = await stage.peer('better-auth');
+  const inMap = await stage.peer('better-auth-map');
   const onSqlite = await stage.peer('better-auth-sqlite');
   const path = '/grpc.tradeapi.v1.auth.AuthService/TokenDetails';
   return [
     contestant('fastify', fastify, restDetails(fastify.port, seen)),
     contestant('connect-node', connect, { ...restDetails(connect.secondPort, seen), path }),
-    contestant(BETTER_AUTH, inMap, keyCheck(inMap)),
+    contestant(BETTER_AUTH_MAP, inMap, keyCheck(inMap)),
     contestant(BETTER_AUTH_SQLITE, onSqlite, keyCheck(onSqlite)),
   ];
 }

@@ -7,7 +7,7 @@ import {
   AUTH,
   BARE_HTTP,
   BARE_HTTP2,
-  BETTER_AUTH,
+  BETTER_AUTH_MAP,
   BETTER_AUTH_SQLITE,
   COLD,
   checks,
@@ -70,8 +70,8 @@ export async function rest(stage: Stage): Promise<Section[]> {
   const title = 'REST, 64 connections, a call at a time on each';
   const others = {
     'times oidc-provider': [SEEN, OIDC],
-    'times better-auth on SQLite': [SEEN, BETTER_AUTH_SQLITE],
-    'times better-auth with keys in a Map': [SEEN, BETTER_AUTH],
+    'times better-auth, Map': [SEEN, BETTER_AUTH_MAP],
+    'times better-auth, SQLite': [SEEN, BETTER_AUTH_SQLITE],
   } as const;
   const plan = { part: 'rest', title, base: BARE_HTTP, contestants };
   const section = await compare(stage, plan, others);

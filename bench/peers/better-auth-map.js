@@ -1,18 +1,6 @@
-/** API keys of better-auth in a Map, which is less work than any database, and gone with the process. */
+/** API keys of better-auth in memory alone: gone with the process, and the least that it can do. */
 import { memoryAdapter } from 'better-auth/adapters/memory';
-import { checkerOf, serve } from './api-keys.js';
+import { checkerOf, inMap, serve } from './api-keys.js';
 
-const held = new Map();
-const storage = {
-  get: async (name) => held.get(name) ?? null,
-  set: async (name, value) => {
-    held.set(name, value);
-  },
-  delete: async (name) => {
-    held.delete(name);
-  },
-};
 const tables = { user: [], session: [], account: [], verification: [], apikey: [] };
-await serve(
-  checkerOf(memoryAdapter(tables), { storage: 'secondary-storage', customStorage: storage }),
-);
+await serve(checkerOf(memoryAdapter(tables), inMap()));
